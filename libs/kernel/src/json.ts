@@ -39,17 +39,14 @@ function parse(text: string): Json {
 /** Walks text that `JSON.parse` accepted, so only strings, numbers and brackets need a look. */
 function scan(text: string, depthMax: number): void {
   const names: (Set<string> | undefined)[] = [];
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at];
-    if (char === '{' || char === '[') {
-      if (names.length >= depthMax) refuse(`The JSON nests deeper than ${depthMax} levels; flatten it.`);
-      names.push(char === '{' ? new Set() : undefined);
-    } else if (char === '}' || char === ']') {
-      names.pop();
-    } else if (char === '"') {
-      at = scanString(text, at, names.at(-1));
-    } else if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) {
-      at = scanNumber(text, at);
+  const structure = /[{}[\]"]|-?\d[\d.eE+-]*/g;
+  for (let match = structure.exec(text); match !== null; match = structure.exec(text)) {
+    const [token] = match;
+    if (token === '"') structure.lastIndex = scanString(text, match.index, names.at(-1)) + 1;
+    else if (token === '}' || token === ']') names.pop();
+    else if (token !== '{' && token !== '[') checkNumber(token);
+    else if (names.push(token === '{' ? new Set() : undefined) > depthMax) {
+      refuse(`The JSON nests deeper than ${depthMax} levels; flatten it.`);
     }
   }
 }
@@ -75,15 +72,11 @@ function isName(text: string, closingQuote: number): boolean {
   return text[next] === ':';
 }
 
-function scanNumber(text: string, start: number): number {
-  let end = start + 1;
-  while (/[0-9.eE+-]/.test(text[end] ?? '')) end++;
-  const literal = text.slice(start, end);
+function checkNumber(literal: string): void {
   const value = Number(literal);
   if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
     refuse(`The number ${literal.slice(0, 32)} is beyond 2^53 and would change its value; send it as a string.`);
   }
-  return end - 1;
 }
 
 function refuse(message: string): never {

@@ -1,0 +1,150 @@
+// MCPServer and Flow, `deployments.plural.sh/v1alpha1`: the reference page's YAML unchanged, plus optional fields of ours.
+
+import { parseBytes, parseDurationMs, parseRate } from '@flow-mcp/kernel';
+import { z } from 'zod';
+import { contract, type MessageOf, type ObjectOf } from '../contract.js';
+import { actor, binding, name, sentence } from './shared.js';
+
+/** The `apiVersion` of every resource. */
+export const API_VERSION = 'deployments.plural.sh/v1alpha1';
+
+const unit = (parse: (text: string) => unknown, example: string) =>
+  z.string().refine((text) => parses(parse, text), { message: `Must be written like ${example}` });
+const duration = unit(parseDurationMs, '30s, 15m or 24h');
+const glob = z
+  .string()
+  .regex(/^[\w.*?/-]{1,128}$/, 'Must be a tool name, * and ? standing for any characters')
+  .refine((text) => text.split('*').length <= 5, { message: 'Must hold at most four *' });
+const bindings = (object: ObjectOf) =>
+  object({ read: z.array(binding(object)).max(256).optional(), write: z.array(binding(object)).max(256).optional() });
+const metadata = (object: ObjectOf) =>
+  object({
+    name,
+    namespace: z.string().max(253).optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    annotations: z.record(z.string(), z.string()).optional(),
+  });
+const header = (object: ObjectOf) =>
+  object({
+    name: z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,128}$/, 'Must be an HTTP header name'),
+    valueFrom: object({
+      secretRef: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'Must be the name of a secret, a DNS label'),
+    }),
+  });
+
+const serverSpec = (object: ObjectOf) =>
+  object({
+    /** Shown to people; defaults to `metadata.name`. */
+    name: z.string().min(1).max(128).optional(),
+    url: z
+      .string()
+      .max(2048)
+      .refine(isHttpUrl, { message: 'Must be an http or https URL without user, password or fragment' }),
+    protocol: z.enum(['AUTO', 'STREAMABLE_HTTP', 'SSE']).optional(),
+    authentication: object({
+      plural: z.boolean().optional(),
+      audience: z.string().min(1).max(2048).optional(),
+      headers: z.array(header(object)).max(16).optional(),
+    }).optional(),
+    bindings: bindings(object).optional(),
+    confirm: z.boolean().optional(),
+    confirmation: object({
+      tools: z
+        .array(object({ match: glob, require: z.boolean() }))
+        .max(128)
+        .optional(),
+      annotations: z.boolean().optional(),
+      approvers: z.array(binding(object)).max(64).optional(),
+      requesterMayDecide: z.boolean().optional(),
+      approvals: z.int().min(1).max(16).optional(),
+      expiresAfter: duration.optional(),
+    }).optional(),
+    tools: object({ allow: z.array(glob).max(256).optional(), deny: z.array(glob).max(256).optional() }).optional(),
+    retry: object({ safe: z.array(glob).max(256).optional() }).optional(),
+    limits: object({
+      timeout: duration.optional(),
+      concurrency: z.int().min(1).max(1024).optional(),
+      queue: z.int().min(0).max(10_000).optional(),
+      ratePerPerson: unit(parseRate, '60/m').optional(),
+      resultBytes: unit(parseBytes, '1MiB').optional(),
+    }).optional(),
+    discovery: object({ groups: z.array(z.string().max(256)).max(64).optional() }).optional(),
+  });
+
+const mcpServer = (object: ObjectOf) =>
+  object({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal('MCPServer'),
+    metadata: metadata(object),
+    spec: serverSpec(object),
+  });
+
+const flow = (object: ObjectOf) =>
+  object({
+    apiVersion: z.literal(API_VERSION),
+    kind: z.literal('Flow'),
+    metadata: metadata(object),
+    spec: object({
+      name: z.string().min(1).max(128).optional(),
+      bindings: bindings(object).optional(),
+      serverAssociations: z
+        .array(object({ mcpServerRef: object({ name, namespace: z.string().max(253).optional() }) }))
+        .max(256)
+        .optional(),
+    }),
+  });
+
+/** An MCP server and how it is governed. */
+export const mcpServerV1 = contract(
+  'flowmcp.registry.mcpserver.v1',
+  'An MCP server and how it is governed.',
+  mcpServer,
+);
+
+/** A Flow and the servers that it is connected to. */
+export const flowV1 = contract('flowmcp.registry.flow.v1', 'A Flow and the servers that it is connected to.', flow);
+
+/** Every kind's contract. */
+export const RESOURCE_CONTRACTS = { MCPServer: mcpServerV1, Flow: flowV1 } as const;
+
+export type MCPServer = MessageOf<typeof mcpServerV1>;
+export type Flow = MessageOf<typeof flowV1>;
+/** Any resource. */
+export type Resource = MCPServer | Flow;
+
+/** One generation of one resource: the payload of `flowmcp.v1.registry.<kind>.<name>.<generation>`. */
+export const resourceChangedV1 = contract(
+  'flowmcp.registry.changed.v1',
+  'A resource was created, changed or deleted.',
+  (object) =>
+    object({
+      change: z.enum(['applied', 'deleted']),
+      /** The whole resource; the last one it had, when deleted. */
+      resource: z.discriminatedUnion('kind', [mcpServer(object), flow(object)]),
+      changedBy: actor(object),
+      /** What changed, in words, a line each. */
+      diff: z.array(sentence).max(1000),
+    }),
+);
+
+export type ResourceChanged = MessageOf<typeof resourceChangedV1>;
+
+function parses(parse: (text: string) => unknown, text: string): boolean {
+  try {
+    parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return (
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.username === '' &&
+    url.password === '' &&
+    url.hash === ''
+  );
+}
