@@ -78,23 +78,23 @@ const refusal = (object: ObjectOf) => ({
   outcome: z.enum(['denied', 'declined', 'expired', 'cancelled', 'busy', 'failed']),
   code: errorCode,
   reason: sentence,
-  rule: rule(object).optional(),
-  actor: actor(object).optional(),
+  rule: rule(object).exactOptional(),
+  actor: actor(object).exactOptional(),
 });
 
 /** What came of a call at the MCP server. */
 const answer = (object: ObjectOf) => ({
   outcome: z.enum(OUTCOMES),
-  code: errorCode.optional(),
-  message: sentence.optional(),
+  code: errorCode.exactOptional(),
+  message: sentence.exactOptional(),
   /** 0 when the tool never ran. */
   attempt: z.int().min(0).max(2),
   /** The MCP result as the server sent it, up to 256 KiB. */
-  result: jsonObject.optional(),
+  result: jsonObject.exactOptional(),
   /** A larger result, in the object store; read it with `rpc.executor.result`. */
-  resultRef: object({ object: z.string().max(256), sha256, bytes: z.int().nonnegative() }).optional(),
+  resultRef: object({ object: z.string().max(256), sha256, bytes: z.int().nonnegative() }).exactOptional(),
   /** Time at the MCP server. */
-  upstreamMs: durationMs.optional(),
+  upstreamMs: durationMs.exactOptional(),
 });
 
 /** The Flow chat or the edge asks for a tool call. Headers carry pass and HMAC. */
@@ -107,10 +107,10 @@ export const requestedV1 = contract('flowmcp.calls.requested.v1', 'A tool call i
     /** An unheld call that did not start by then never runs. */
     deadlineMs: epochMs,
     /** The chat's own ids of where the call came from. */
-    thread: z.string().max(256).optional(),
-    message: z.string().max(256).optional(),
+    thread: z.string().max(256).exactOptional(),
+    message: z.string().max(256).exactOptional(),
     /** Why the model wants it, for the person who confirms. */
-    reason: sentence.optional(),
+    reason: sentence.exactOptional(),
   }),
 );
 
@@ -128,7 +128,7 @@ const vote = (object: ObjectOf) =>
     voter: actor(object),
     vote: z.enum(['accept', 'decline']),
     digest: sha256,
-    reason: sentence.optional(),
+    reason: sentence.exactOptional(),
     /** The voter's pass, and the HMAC over digest and vote: evidence that the executor verifies itself. */
     pass: compactJws,
     hmac,
@@ -146,7 +146,7 @@ export const decidedV1 = contract(
       decision: z.enum(['accepted', 'declined', 'cancelled', 'expired']),
       digest: sha256,
       votes: z.array(vote(object)).max(32),
-      reason: sentence.optional(),
+      reason: sentence.exactOptional(),
       /** Compact JWS over the digest by the confirmation service's own key. */
       receipt: compactJws,
     }),
@@ -174,7 +174,7 @@ export const settledV1 = contract('flowmcp.calls.settled.v1', 'The call reached 
 
 /** The requester wants the call stopped. Authorised by the NATS permission on the Flow's subjects. */
 export const cancelV1 = contract('flowmcp.calls.cancel.v1', 'The requester wants the call stopped.', (object) =>
-  object({ reason: sentence.optional() }),
+  object({ reason: sentence.exactOptional() }),
 );
 
 /** An answer that came after `unknown` was settled. Evidence; it changes no outcome. */

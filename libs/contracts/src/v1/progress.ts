@@ -7,7 +7,8 @@ import { contract, type MessageOf } from '../contract.js';
 export const progressV1 = contract(
   'flowmcp.progress.v1',
   'The MCP server reports progress of a running call.',
-  (object) => object({ progress: z.number(), total: z.number().optional(), message: z.string().max(1000).optional() }),
+  (object) =>
+    object({ progress: z.number(), total: z.number().exactOptional(), message: z.string().max(1000).exactOptional() }),
 );
 
 export type Progress = MessageOf<typeof progressV1>;

@@ -16,13 +16,16 @@ const glob = z
   .regex(/^[\w.*?/-]{1,128}$/, 'Must be a tool name, * and ? standing for any characters')
   .refine((text) => text.split('*').length <= 5, { message: 'Must hold at most four *' });
 const bindings = (object: ObjectOf) =>
-  object({ read: z.array(binding(object)).max(256).optional(), write: z.array(binding(object)).max(256).optional() });
+  object({
+    read: z.array(binding(object)).max(256).exactOptional(),
+    write: z.array(binding(object)).max(256).exactOptional(),
+  });
 const metadata = (object: ObjectOf) =>
   object({
     name,
-    namespace: z.string().max(253).optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-    annotations: z.record(z.string(), z.string()).optional(),
+    namespace: z.string().max(253).exactOptional(),
+    labels: z.record(z.string(), z.string()).exactOptional(),
+    annotations: z.record(z.string(), z.string()).exactOptional(),
   });
 const header = (object: ObjectOf) =>
   object({
@@ -35,40 +38,43 @@ const header = (object: ObjectOf) =>
 const serverSpec = (object: ObjectOf) =>
   object({
     /** Shown to people; defaults to `metadata.name`. */
-    name: z.string().min(1).max(128).optional(),
+    name: z.string().min(1).max(128).exactOptional(),
     url: z
       .string()
       .max(2048)
       .refine(isHttpUrl, { message: 'Must be an http or https URL without user, password or fragment' }),
-    protocol: z.enum(['AUTO', 'STREAMABLE_HTTP', 'SSE']).optional(),
+    protocol: z.enum(['AUTO', 'STREAMABLE_HTTP', 'SSE']).exactOptional(),
     authentication: object({
-      plural: z.boolean().optional(),
-      audience: z.string().min(1).max(2048).optional(),
-      headers: z.array(header(object)).max(16).optional(),
-    }).optional(),
-    bindings: bindings(object).optional(),
-    confirm: z.boolean().optional(),
+      plural: z.boolean().exactOptional(),
+      audience: z.string().min(1).max(2048).exactOptional(),
+      headers: z.array(header(object)).max(16).exactOptional(),
+    }).exactOptional(),
+    bindings: bindings(object).exactOptional(),
+    confirm: z.boolean().exactOptional(),
     confirmation: object({
       tools: z
         .array(object({ match: glob, require: z.boolean() }))
         .max(128)
-        .optional(),
-      annotations: z.boolean().optional(),
-      approvers: z.array(binding(object)).max(64).optional(),
-      requesterMayDecide: z.boolean().optional(),
-      approvals: z.int().min(1).max(16).optional(),
-      expiresAfter: duration.optional(),
-    }).optional(),
-    tools: object({ allow: z.array(glob).max(256).optional(), deny: z.array(glob).max(256).optional() }).optional(),
-    retry: object({ safe: z.array(glob).max(256).optional() }).optional(),
+        .exactOptional(),
+      annotations: z.boolean().exactOptional(),
+      approvers: z.array(binding(object)).max(64).exactOptional(),
+      requesterMayDecide: z.boolean().exactOptional(),
+      approvals: z.int().min(1).max(16).exactOptional(),
+      expiresAfter: duration.exactOptional(),
+    }).exactOptional(),
+    tools: object({
+      allow: z.array(glob).max(256).exactOptional(),
+      deny: z.array(glob).max(256).exactOptional(),
+    }).exactOptional(),
+    retry: object({ safe: z.array(glob).max(256).exactOptional() }).exactOptional(),
     limits: object({
-      timeout: duration.optional(),
-      concurrency: z.int().min(1).max(1024).optional(),
-      queue: z.int().min(0).max(10_000).optional(),
-      ratePerPerson: unit(parseRate, '60/m').optional(),
-      resultBytes: unit(parseBytes, '1MiB').optional(),
-    }).optional(),
-    discovery: object({ groups: z.array(z.string().max(256)).max(64).optional() }).optional(),
+      timeout: duration.exactOptional(),
+      concurrency: z.int().min(1).max(1024).exactOptional(),
+      queue: z.int().min(0).max(10_000).exactOptional(),
+      ratePerPerson: unit(parseRate, '60/m').exactOptional(),
+      resultBytes: unit(parseBytes, '1MiB').exactOptional(),
+    }).exactOptional(),
+    discovery: object({ groups: z.array(z.string().max(256)).max(64).exactOptional() }).exactOptional(),
   });
 
 const mcpServer = (object: ObjectOf) =>
@@ -85,12 +91,12 @@ const flow = (object: ObjectOf) =>
     kind: z.literal('Flow'),
     metadata: metadata(object),
     spec: object({
-      name: z.string().min(1).max(128).optional(),
-      bindings: bindings(object).optional(),
+      name: z.string().min(1).max(128).exactOptional(),
+      bindings: bindings(object).exactOptional(),
       serverAssociations: z
-        .array(object({ mcpServerRef: object({ name, namespace: z.string().max(253).optional() }) }))
+        .array(object({ mcpServerRef: object({ name, namespace: z.string().max(253).exactOptional() }) }))
         .max(256)
-        .optional(),
+        .exactOptional(),
     }),
   });
 

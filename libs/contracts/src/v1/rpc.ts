@@ -79,8 +79,8 @@ export const health = (object: ObjectOf) =>
     message: sentence,
     checkedAtMs: epochMs,
     /** Which transport answered. */
-    protocol: z.enum(['STREAMABLE_HTTP', 'SSE']).optional(),
-    nextCheckAtMs: epochMs.optional(),
+    protocol: z.enum(['STREAMABLE_HTTP', 'SSE']).exactOptional(),
+    nextCheckAtMs: epochMs.exactOptional(),
   });
 
 /** See `health`. */
@@ -89,11 +89,11 @@ export type Health = z.output<ReturnType<typeof health>>;
 /** A tool as its MCP server defines it; members unknown to us are kept. MCP 2025-11-25 tools. */
 export const toolDefinition = z.looseObject({
   name: toolName,
-  title: z.string().optional(),
-  description: z.string().optional(),
+  title: z.string().exactOptional(),
+  description: z.string().exactOptional(),
   inputSchema: jsonObject,
-  outputSchema: jsonObject.optional(),
-  annotations: z.record(z.string(), z.unknown()).optional(),
+  outputSchema: jsonObject.exactOptional(),
+  annotations: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
 /** See `toolDefinition`. */
@@ -131,7 +131,12 @@ export const discoverRpc = rpc(['executor', 'discover'], 'Asks an MCP server for
 export const resultRpc = rpc(['executor', 'result'], 'Reads a large result in pieces.', {
   request: (object) => object({ token, flow: name, callId, offset: z.int().nonnegative() }),
   response: (object) =>
-    object({ base64: z.string(), bytes: z.int().nonnegative(), sha256, nextOffset: z.int().nonnegative().optional() }),
+    object({
+      base64: z.string(),
+      bytes: z.int().nonnegative(),
+      sha256,
+      nextOffset: z.int().nonnegative().exactOptional(),
+    }),
 });
 
 const change = (object: ObjectOf) =>
@@ -155,9 +160,9 @@ export const applyRpc = rpc(['registry', 'apply'], 'Creates or changes MCPServer
         .min(1)
         .max(512 * 1024),
       /** Says what would change and changes nothing. */
-      dryRun: z.boolean().optional(),
+      dryRun: z.boolean().exactOptional(),
       /** Compare-and-set: refuse if the resource is at another generation (one document only). */
-      expectedGeneration: z.int().nonnegative().optional(),
+      expectedGeneration: z.int().nonnegative().exactOptional(),
     }),
   response: (object) => object({ changes: z.array(change(object)) }),
 });
@@ -171,8 +176,8 @@ const registered = (object: ObjectOf) =>
     changedBy: z.string(),
     resource: jsonObject,
     /** Servers only. */
-    health: health(object).optional(),
-    toolCount: z.int().nonnegative().optional(),
+    health: health(object).exactOptional(),
+    toolCount: z.int().nonnegative().exactOptional(),
   });
 
 /** A resource as `get` and `list` show it. */
@@ -186,14 +191,15 @@ export const getRpc = rpc(['registry', 'get'], 'One resource that the person may
 
 /** `registry.list` */
 export const listRpc = rpc(['registry', 'list'], 'Every resource of a kind that the person may see.', {
-  request: (object) => object({ token, kind, after: name.optional(), limit: z.int().min(1).max(500).optional() }),
-  response: (object) => object({ items: z.array(registered(object)), next: name.optional() }),
+  request: (object) =>
+    object({ token, kind, after: name.exactOptional(), limit: z.int().min(1).max(500).exactOptional() }),
+  response: (object) => object({ items: z.array(registered(object)), next: name.exactOptional() }),
 });
 
 /** `registry.delete` */
 export const deleteRpc = rpc(['registry', 'delete'], 'Deletes a resource; its audit stays.', {
   request: (object) =>
-    object({ token, kind, name, dryRun: z.boolean().optional(), expectedGeneration: generation.optional() }),
+    object({ token, kind, name, dryRun: z.boolean().exactOptional(), expectedGeneration: generation.exactOptional() }),
   response: (object) => object({ changes: z.array(change(object)) }),
 });
 
@@ -202,9 +208,9 @@ export const watchRpc = rpc(['registry', 'watch'], 'Changes after a sequence, wa
   request: (object) =>
     object({
       token,
-      kind: kind.optional(),
-      sinceSeq: z.int().nonnegative().optional(),
-      waitMs: z.int().min(0).max(20_000).optional(),
+      kind: kind.exactOptional(),
+      sinceSeq: z.int().nonnegative().exactOptional(),
+      waitMs: z.int().min(0).max(20_000).exactOptional(),
     }),
   response: (object) =>
     object({
@@ -252,7 +258,7 @@ const pendingCall = (object: ObjectOf) =>
     tool: toolName,
     arguments: jsonObject,
     requester: actor(object),
-    reason: sentence.optional(),
+    reason: sentence.exactOptional(),
     rule: rule(object),
     digest: sha256,
     approvers: z.array(binding(object)),
@@ -269,7 +275,7 @@ export type PendingCall = z.output<ReturnType<typeof pendingCall>>;
 
 /** `confirmation.pending` */
 export const pendingRpc = rpc(['confirmation', 'pending'], 'Held calls that the person may see.', {
-  request: (object) => object({ token, flow: name.optional() }),
+  request: (object) => object({ token, flow: name.exactOptional() }),
   response: (object) => object({ calls: z.array(pendingCall(object)) }),
 });
 
@@ -282,7 +288,7 @@ export const decideRpc = rpc(['confirmation', 'decide'], 'Votes on a held call.'
       callId,
       digest: sha256,
       vote: z.enum(['accept', 'decline']),
-      reason: sentence.optional(),
+      reason: sentence.exactOptional(),
       pass: compactJws,
       hmac,
     }),
@@ -308,10 +314,10 @@ const callRow = (object: ObjectOf) =>
     outcome: z.string(),
     code: z.string(),
     requestedAtMs: epochMs,
-    settledAtMs: epochMs.optional(),
-    durationMs: durationMs.optional(),
-    heldMs: durationMs.optional(),
-    upstreamMs: durationMs.optional(),
+    settledAtMs: epochMs.exactOptional(),
+    durationMs: durationMs.exactOptional(),
+    heldMs: durationMs.exactOptional(),
+    upstreamMs: durationMs.exactOptional(),
     attempts: z.int().nonnegative(),
     facts: z.int().nonnegative(),
   });
@@ -324,20 +330,20 @@ export const auditCallsRpc = rpc(['audit-ingester', 'calls'], 'Rows of the audit
   request: (object) =>
     object({
       token,
-      flow: name.optional(),
-      server: name.optional(),
-      tool: z.string().max(128).optional(),
-      outcome: z.enum(OUTCOMES).optional(),
-      person: z.string().max(320).optional(),
-      sinceMs: epochMs.optional(),
-      limit: z.int().min(1).max(1000).optional(),
+      flow: name.exactOptional(),
+      server: name.exactOptional(),
+      tool: z.string().max(128).exactOptional(),
+      outcome: z.enum(OUTCOMES).exactOptional(),
+      person: z.string().max(320).exactOptional(),
+      sinceMs: epochMs.exactOptional(),
+      limit: z.int().min(1).max(1000).exactOptional(),
     }),
   response: (object) => object({ rows: z.array(callRow(object)) }),
 });
 
 /** `audit-ingester.call`: one call with all its facts. */
 export const auditCallRpc = rpc(['audit-ingester', 'call'], 'One call of the audit trail with its facts.', {
-  request: (object) => object({ token, flow: name.optional(), callId }),
+  request: (object) => object({ token, flow: name.exactOptional(), callId }),
   response: (object) =>
     object({
       row: callRow(object),
@@ -354,8 +360,8 @@ export const rpcErrorV1 = contract(
       error: object({
         code: errorCode,
         message: z.string().max(4000),
-        field: z.string().max(512).optional(),
-        retryAfterMs: durationMs.optional(),
+        field: z.string().max(512).exactOptional(),
+        retryAfterMs: durationMs.exactOptional(),
       }),
     }),
 );

@@ -50,8 +50,8 @@ export const actor = (object: ObjectOf) =>
   object({
     iss: z.string().max(512),
     sub: z.string().min(1).max(256),
-    email: z.string().max(320).optional(),
-    name: z.string().max(256).optional(),
+    email: z.string().max(320).exactOptional(),
+    name: z.string().max(256).exactOptional(),
     groups: z.array(z.string().max(256)).max(512),
     admin: z.boolean(),
   });
@@ -65,9 +65,9 @@ export type Actor = z.output<typeof actorSchema>;
 /** Whom a binding names: a group, a person by e-mail, or a person by OIDC subject. */
 export const binding = (object: ObjectOf) =>
   object({
-    groupName: z.string().min(1).max(256).optional(),
-    userEmail: z.string().min(1).max(320).optional(),
-    id: z.string().min(1).max(256).optional(),
+    groupName: z.string().min(1).max(256).exactOptional(),
+    userEmail: z.string().min(1).max(320).exactOptional(),
+    id: z.string().min(1).max(256).exactOptional(),
   }).refine((given) => Object.values(given).filter((value) => value !== undefined).length === 1, {
     message: 'Must have exactly one of groupName, userEmail and id',
   });
