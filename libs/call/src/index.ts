@@ -1,1 +1,10 @@
-export {};
+export {
+  nextStep,
+  type Arbiter,
+  type CallFacts,
+  type NextStep,
+  type Refusal,
+  type Run,
+  type Trigger,
+} from './next-step.js';
+export { outcomeOf, type RunOutcome, type UpstreamAnswer } from './outcome.js';
