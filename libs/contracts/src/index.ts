@@ -22,6 +22,7 @@ export {
   progressSubject,
   resourceSubject,
   rpcSubject,
+  siblingSubject,
   storedSubject,
   toolsChangedSubject,
   voteSubject,

@@ -37,6 +37,11 @@ export function voteSubject(flow: Name, callId: CallId, voter: string): string {
   return `flowmcp.v1.calls.${flow}.${callId}.voted.${voter}`;
 }
 
+/** Another fact of the call that `subject` is of, whatever the call is called: for answering what cannot be read. */
+export function siblingSubject(subject: string, fact: Exclude<CallFact, 'voted'>): string {
+  return [...subject.split('.').slice(0, 5), fact].join('.');
+}
+
 /** Every call's fact of one kind, for consumers: `flowmcp.v1.calls.*.*.<fact>`. */
 export function everyCall(fact: CallFact): string {
   return `flowmcp.v1.calls.*.*.${fact}${fact === 'voted' ? '.*' : ''}`;

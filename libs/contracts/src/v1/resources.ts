@@ -8,6 +8,9 @@ import { actor, binding, name, sentence } from './shared.js';
 /** The `apiVersion` of every resource. */
 export const API_VERSION = 'deployments.plural.sh/v1alpha1';
 
+/** A hold must end well before the ledger forgets the call. */
+const EXPIRES_AFTER_MAX_MS = parseDurationMs('8h');
+
 const unit = (parse: (text: string) => unknown, example: string) =>
   z.string().refine((text) => parses(parse, text), { message: `Must be written like ${example}` });
 const duration = unit(parseDurationMs, '30s, 15m or 24h');
@@ -35,6 +38,33 @@ const header = (object: ObjectOf) =>
     }),
   });
 
+const confirmation = (object: ObjectOf) =>
+  object({
+    tools: z
+      .array(object({ match: glob, require: z.boolean() }))
+      .max(128)
+      .exactOptional(),
+    /** Tools not marked `readOnlyHint` by the server need a person. */
+    annotations: z.boolean().exactOptional(),
+    /** Default: the requester. */
+    approvers: z.array(binding(object)).max(64).exactOptional(),
+    requesterMayDecide: z.boolean().exactOptional(),
+    approvals: z.int().min(1).max(16).exactOptional(),
+    expiresAfter: duration
+      .refine((text) => !parses(parseDurationMs, text) || parseDurationMs(text) <= EXPIRES_AFTER_MAX_MS, {
+        message: 'Must be at most 8h, a third of the time that the ledger keeps a call',
+      })
+      .exactOptional(),
+  })
+    .refine(({ requesterMayDecide, approvers = [] }) => requesterMayDecide !== false || approvers.length > 0, {
+      path: ['approvers'],
+      message: 'Must name somebody, because requesterMayDecide is false',
+    })
+    .refine(({ approvals = 1, approvers = [] }) => approvals === 1 || approvers.length > 0, {
+      path: ['approvers'],
+      message: 'Must name somebody, because one requester cannot give several approvals',
+    });
+
 const serverSpec = (object: ObjectOf) =>
   object({
     /** Shown to people; defaults to `metadata.name`. */
@@ -51,17 +81,7 @@ const serverSpec = (object: ObjectOf) =>
     }).exactOptional(),
     bindings: bindings(object).exactOptional(),
     confirm: z.boolean().exactOptional(),
-    confirmation: object({
-      tools: z
-        .array(object({ match: glob, require: z.boolean() }))
-        .max(128)
-        .exactOptional(),
-      annotations: z.boolean().exactOptional(),
-      approvers: z.array(binding(object)).max(64).exactOptional(),
-      requesterMayDecide: z.boolean().exactOptional(),
-      approvals: z.int().min(1).max(16).exactOptional(),
-      expiresAfter: duration.exactOptional(),
-    }).exactOptional(),
+    confirmation: confirmation(object).exactOptional(),
     tools: object({
       allow: z.array(glob).max(256).exactOptional(),
       deny: z.array(glob).max(256).exactOptional(),
