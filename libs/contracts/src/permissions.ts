@@ -74,6 +74,15 @@ const readBucket = (bucket: string) => [
 const stored = (fact: CallFact) => storedSubject(everyCall(fact));
 const streamInfos = [info('LEDGER'), info('REGISTRY')];
 
+/** Every rpc that carries a person's token; `executor.discover` is the registry's alone. */
+const RPCS_FOR_PEOPLE = [
+  rpcSubject('registry', '*'),
+  rpcSubject('executor', 'pass'),
+  rpcSubject('executor', 'result'),
+  rpcSubject('confirmation', '*'),
+  rpcSubject('audit-ingester', '*'),
+];
+
 const GRANTS: Readonly<Record<NatsUser, Grants>> = {
   registry: {
     publish: [
@@ -139,7 +148,7 @@ const GRANTS: Readonly<Record<NatsUser, Grants>> = {
 /** A chat asks for calls of its Flows, reads their facts, and makes requests for people. */
 function chatGrants(): Grants {
   return {
-    publish: [...facts('requested', 'cancel'), readFact('LEDGER'), 'flowmcp.v1.rpc.*.*'],
+    publish: [...facts('requested', 'cancel'), readFact('LEDGER'), ...RPCS_FOR_PEOPLE],
     subscribe: [storedSubject(STREAMS.LEDGER.subject), 'flowmcp.v1.progress.>'],
   };
 }
