@@ -1,1 +1,30 @@
-export {};
+export {
+  BROKER_FIELDS,
+  HTTP_FIELDS,
+  PEOPLE_FIELDS,
+  type BrokerConfig,
+  type HostConfig,
+  type PeopleConfig,
+} from './common-config.js';
+export {
+  commaList,
+  configTable,
+  defineConfig,
+  describeConfig,
+  flag,
+  integer,
+  loadConfig,
+  readSecretFile,
+  redactConfig,
+  type ConfigSchema,
+  type Environment,
+  type FieldDoc,
+} from './config.js';
+export type { BrokerHost, Host, HostOf } from './host.js';
+export { createLogger, type LogLevel, type Logger } from './logger.js';
+export { Metrics, type MetricDoc } from './metrics.js';
+export { nearest } from './nearest.js';
+export { Readiness, type ReadinessCheck, type ReadinessReport } from './readiness.js';
+export { runService } from './run-service.js';
+export { startService, type RunningService, type ServiceOptions } from './start-service.js';
+export { currentTrace, withTrace, type Trace } from './trace.js';
