@@ -32,6 +32,13 @@ export function compiledScript(name: string): string {
   return fileURLToPath(new URL(`../../dist/upstreams/${name}.js`, import.meta.url));
 }
 
+/** Starts a server of ours: it takes PORT, listens on loopback and prints one line of JSON with its url when ready. */
+export async function startOwnServer(file: string, env: Readonly<Record<string, string>>): Promise<Upstream> {
+  const spec = { command: process.execPath, args: [file], env: { PORT: '0', ...env } };
+  const { ready: url, stop, kill } = await startChild(spec, reportedUrl);
+  return { url, stop, kill };
+}
+
 /** Starts an HTTP server from npm on a loopback port that the system chooses; `path` is where it serves MCP. */
 export async function startForeignServer(server: ForeignServer, path: string): Promise<Upstream> {
   const preload = ['--import', compiledScript('listen-on-loopback')];
@@ -58,6 +65,10 @@ export function withCleanup(upstream: Upstream, cleanup: () => Promise<unknown>)
     await cleanup();
   };
   return { url: upstream.url, stop: then(upstream.stop), kill: then(upstream.kill) };
+}
+
+function reportedUrl(line: string): string | undefined {
+  return line.startsWith('{"ready":true') ? (JSON.parse(line) as { url: string }).url : undefined;
 }
 
 function reportedPort(line: string): number | undefined {

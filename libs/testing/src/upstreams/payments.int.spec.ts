@@ -55,7 +55,11 @@ const fetchOverridden: typeof fetch = (input, init) =>
 
 const call = async (groups: string[], name: string, args: object, audience = payments.audience) =>
   callDirectly(
-    { url: payments.audience, fetch: fetchOverridden, bearer: await bearer(groups, audience) },
+    {
+      url: payments.audience,
+      fetch: fetchOverridden,
+      headers: { authorization: `Bearer ${await bearer(groups, audience)}` },
+    },
     name,
     args as Record<string, unknown>,
   );

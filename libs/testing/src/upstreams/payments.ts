@@ -4,8 +4,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { startChild } from './child-process.js';
-import { packageFile, withCleanup, type Upstream } from './node-server.js';
+import { packageFile, startOwnServer, withCleanup, type Upstream } from './node-server.js';
 import { createThrowawayCa } from './throwaway-ca.js';
 
 /** Whose tokens it accepts. */
@@ -38,16 +37,14 @@ export async function startPayments(options: PaymentsOptions): Promise<Payments>
   await writeFile(tls.TLS_KEY_FILE, key, { mode: 0o600 });
   await writeFile(tls.TLS_CERT_FILE, cert);
   const env = { ...environment(options), ...tls, AUDIENCE: audience };
-  const args = [packageFile('@flow-mcp/example-payments/main')];
-  const { ready: url, stop, kill } = await startChild({ command: process.execPath, args, env }, readyUrl);
-  const upstream = withCleanup({ url, stop, kill }, () => rm(folder, { recursive: true, force: true }));
-  const executions = async (callId: string) => countFor(callId, await readExecutions(url, caCert, host));
+  const server = await startOwnServer(packageFile('@flow-mcp/example-payments/main'), env);
+  const upstream = withCleanup(server, () => rm(folder, { recursive: true, force: true }));
+  const executions = async (callId: string) => countFor(callId, await readExecutions(server.url, caCert, host));
   return { ...upstream, audience, caCert, executions };
 }
 
 function environment({ jwksUrl, issuer, requiredGroup, writeGroup }: PaymentsOptions): Record<string, string> {
   return {
-    PORT: '0',
     JWKS_URL: jwksUrl,
     ISSUER: issuer,
     REQUIRED_GROUP: requiredGroup ?? 'support',
@@ -56,13 +53,8 @@ function environment({ jwksUrl, issuer, requiredGroup, writeGroup }: PaymentsOpt
   };
 }
 
-/** Our own example servers print one line of JSON when they are ready. */
-export function readyUrl(line: string): string | undefined {
-  return line.startsWith('{"ready":true') ? (JSON.parse(line) as { url: string }).url : undefined;
-}
-
 /** Adds up the attempts of one call: a token's `jti` begins with the call id. */
-export function countFor(callId: string, executions: Readonly<Record<string, number>>): number {
+function countFor(callId: string, executions: Readonly<Record<string, number>>): number {
   const attempts = Object.entries(executions).filter(([jti]) => jti.startsWith(callId));
   return attempts.reduce((sum, [, times]) => sum + times, 0);
 }

@@ -6,14 +6,15 @@ import { ResultSchema, type CallToolResult } from '@modelcontextprotocol/sdk/typ
 
 /** Calls one tool over a connection of its own; the result is not validated, so that it can be compared as sent. */
 export async function callDirectly(
-  server: { url: string; fetch?: typeof fetch; bearer?: string },
+  server: { url: string; fetch?: typeof fetch; headers?: Record<string, string> },
   name: string,
   args: Record<string, unknown> = {},
 ): Promise<CallToolResult> {
   const client = new Client({ name: 'plain-client', version: '1' });
-  const headers: Record<string, string> =
-    server.bearer === undefined ? {} : { authorization: `Bearer ${server.bearer}` };
-  const options = { requestInit: { headers }, ...(server.fetch === undefined ? {} : { fetch: server.fetch }) };
+  const options = {
+    requestInit: { headers: server.headers ?? {} },
+    ...(server.fetch === undefined ? {} : { fetch: server.fetch }),
+  };
   const url = new URL(server.url);
   const legacy = url.pathname.endsWith('/sse');
   const transport = legacy ? new SSEClientTransport(url, options) : new StreamableHTTPClientTransport(url, options);
