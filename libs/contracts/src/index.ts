@@ -9,6 +9,7 @@ export {
   type MessageOf,
 } from './contract.js';
 export { CLOUDEVENTS_VERSION, HEADERS } from './headers.js';
+export { natsKeyVariable, natsPermissionsConf } from './permissions-conf.js';
 export { NATS_USERS, inboxPrefix, permissionsOf, type NatsPermissions, type NatsUser } from './permissions.js';
 export { CONSUMERS, LIMITS, RESULTS_BUCKET, STREAMS, TOOLS_BUCKET, type StreamName } from './streams.js';
 export {

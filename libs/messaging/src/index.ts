@@ -1,1 +1,11 @@
-export {};
+export { BrokerConnection, connectBroker, type BrokerOptions, type Report } from './connection.js';
+export { type RepublishedFact, type StoredFact } from './fact.js';
+export { follow, type FollowOptions, type Follower } from './follow.js';
+export { createLedger, type Appended, type FactHeaders, type Ledger } from './ledger.js';
+export { MessageHeaders } from './message-headers.js';
+export { preflight } from './preflight.js';
+export { provision, type ProvisionStep } from './provision.js';
+export { request, type RpcOptions } from './rpc.js';
+export { subscribeStored, waitForStored } from './stored.js';
+export { PROVISION_DEFAULTS, type ProvisionOptions } from './stream-configs.js';
+export { type StreamState } from './stream-state.js';

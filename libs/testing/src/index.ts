@@ -1,1 +1,1 @@
-export {};
+export { startBroker, type BrokerFixture, type BrokerFixtureOptions, type BrokerLogin } from './broker.js';
