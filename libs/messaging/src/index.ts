@@ -1,3 +1,4 @@
+export { brokerTime, type BrokerTime } from './broker-time.js';
 export { BrokerConnection, connectBroker, type BrokerOptions, type Report } from './connection.js';
 export { type RepublishedFact, type StoredFact } from './fact.js';
 export { follow, type FollowOptions, type Follower } from './follow.js';
