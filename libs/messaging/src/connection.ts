@@ -18,7 +18,7 @@ import {
   type Authenticator,
   type NatsConnection,
 } from 'nats';
-import { Inbox, NoAnswer, type Answer, type RequestOptions } from './inbox.js';
+import { Inbox, NoAnswer, natsHeadersOf, type Answer, type RequestOptions } from './inbox.js';
 import { Listeners } from './listeners.js';
 
 const PING_INTERVAL_MS = 2_000;
@@ -127,6 +127,20 @@ export class BrokerConnection {
   async request(subject: string, payload: Uint8Array, options: RequestOptions): Promise<Answer> {
     if (!this.isConnected()) throw new NoAnswer(subject, 'disconnected');
     return this.inbox.request(subject, payload, options);
+  }
+
+  /**
+   * Sends a message that nobody answers for. Never throws: `false` when the connection is over.
+   * Core NATS delivers it at most once.
+   */
+  publish(subject: string, payload: Uint8Array | string, headers?: Iterable<readonly [string, string]>): boolean {
+    try {
+      this.nats.publish(subject, payload, natsHeadersOf(headers));
+      return true;
+    } catch (error) {
+      this.report(`${this.name}: a message to ${subject} was not sent.`, error);
+      return false;
+    }
   }
 
   /** Sends what is buffered, ends every subscription after its last message, and closes. */

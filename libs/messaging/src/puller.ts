@@ -10,7 +10,7 @@
 // Measured: with the package's defaults an ordered consumer stalled for 40 s over broker restarts, and with these
 // times a pull consumer came back every time.
 
-import { Empty, createInbox, nanos, type Msg, type Subscription } from 'nats';
+import { createInbox, nanos, type Msg, type Subscription } from 'nats';
 import type { BrokerConnection } from './connection.js';
 import { factOfDelivery, type DeliveredFact } from './fact.js';
 import { readHeaders } from './message-headers.js';
@@ -141,10 +141,4 @@ export class Puller {
     this.expected = 0;
     this.request++;
   }
-}
-
-/** Sends an empty or textual message to where acks of a delivery go. */
-export function sendAck(connection: BrokerConnection, fact: DeliveredFact, body: string): void {
-  if (connection.nats.isClosed()) return;
-  connection.nats.publish(fact.ackSubject, body === '' ? Empty : body);
 }

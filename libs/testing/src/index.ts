@@ -1,1 +1,2 @@
+export { startBrokerProxy, type BrokerProxy, type ProxyRule, type ProxyVerdict } from './broker-proxy.js';
 export { startBroker, type BrokerFixture, type BrokerFixtureOptions, type BrokerLogin } from './broker.js';
