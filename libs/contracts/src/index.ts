@@ -1,3 +1,8 @@
+export { SIGNING_EXAMPLE } from './asyncapi-guide.js';
+export { type Examples } from './asyncapi-messages.js';
+export { asyncApi, type AsyncApiDocument } from './asyncapi.js';
+export { CHANNELS, CONTRACTS, readAddress, type Channel } from './catalogue.js';
+export { contractsPage } from './contracts-page.js';
 export {
   check,
   contract,
@@ -11,6 +16,7 @@ export {
 export { CLOUDEVENTS_VERSION, HEADERS } from './headers.js';
 export { natsKeyVariable, natsPermissionsConf } from './permissions-conf.js';
 export { NATS_USERS, inboxPrefix, permissionsOf, type NatsPermissions, type NatsUser } from './permissions.js';
+export { howToRelease, snapshots, type Snapshot } from './snapshots.js';
 export { CONSUMERS, LIMITS, RESULTS_BUCKET, STREAMS, TOOLS_BUCKET, type StreamName } from './streams.js';
 export {
   CALL_FACTS,
@@ -93,7 +99,9 @@ export {
   type Health,
   type PendingCall,
   type Registered,
+  type RpcAnswer,
   type RpcContract,
+  type RpcQuestion,
   type ToolDefinition,
 } from './v1/rpc.js';
 export { actorSchema, type Actor, type Binding, type Rule } from './v1/shared.js';

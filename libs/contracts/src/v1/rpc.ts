@@ -3,7 +3,7 @@
 // An error comes back as `{ error: { code, message, field?, retryAfterMs? } }`.
 
 import { z } from 'zod';
-import { contract, type Contract, type ObjectOf } from '../contract.js';
+import { contract, type Contract, type MessageOf, type ObjectOf } from '../contract.js';
 import { rpcSubject, type RpcService } from '../subjects.js';
 import {
   actor,
@@ -30,6 +30,12 @@ export interface RpcContract<Q, A> {
   readonly request: Contract<Q>;
   readonly response: Contract<A>;
 }
+
+/** What is sent to an rpc. */
+export type RpcQuestion<C extends { request: unknown }> = MessageOf<C['request']>;
+
+/** What an rpc answers. */
+export type RpcAnswer<C extends { response: unknown }> = MessageOf<C['response']>;
 
 interface RpcSchemas<Q extends z.ZodType, A extends z.ZodType> {
   readonly request: (object: ObjectOf) => Q;

@@ -1,0 +1,96 @@
+// The registry as this process has it: the latest generation of every resource, and what each server offers.
+// Built from the REGISTRY stream and the tools bucket; never asked over the network while a call waits.
+
+import {
+  LIMITS,
+  decode,
+  discoveredV1,
+  parseResourceSubject,
+  resourceChangedV1,
+  termsOf,
+  type Flow,
+  type ServerTerms,
+  type ToolDefinition,
+} from '@flow-mcp/contracts';
+import type { Name } from '@flow-mcp/kernel';
+
+/** A server as it is registered now. */
+export interface RegisteredServer {
+  readonly generation: number;
+  readonly terms: ServerTerms;
+}
+
+/** A Flow as it is registered now. */
+export interface RegisteredFlow {
+  readonly generation: number;
+  readonly read: NonNullable<NonNullable<Flow['spec']['bindings']>['read']>;
+  readonly write: RegisteredFlow['read'];
+  readonly servers: readonly Name[];
+}
+
+/** A tool as it was last discovered. */
+export interface OfferedTool {
+  readonly sha256: string;
+  readonly definition: ToolDefinition;
+}
+
+/** See the file's header. */
+export class RegistryCopy {
+  readonly #servers = new Map<Name, RegisteredServer>();
+  readonly #flows = new Map<Name, RegisteredFlow>();
+  readonly #tools = new Map<Name, ReadonlyMap<string, OfferedTool>>();
+  readonly #generations = new Map<string, number>();
+
+  server(name: Name): RegisteredServer | undefined {
+    return this.#servers.get(name);
+  }
+
+  flow(name: Name): RegisteredFlow | undefined {
+    return this.#flows.get(name);
+  }
+
+  tool(server: Name, tool: string): OfferedTool | undefined {
+    return this.#tools.get(server)?.get(tool);
+  }
+
+  /** Takes one fact of the REGISTRY stream; older generations and foreign subjects change nothing. */
+  applyResource(subject: string, payload: Uint8Array): void {
+    const parsed = parseResourceSubject(subject);
+    if (parsed === undefined) return;
+    const { kind, name, generation } = parsed;
+    const key = `${kind} ${name}`;
+    if (generation <= (this.#generations.get(key) ?? 0)) return;
+    this.#generations.set(key, generation);
+    const { change, resource } = decode(resourceChangedV1, payload, LIMITS.messageBytes);
+    if (change === 'deleted') this.#remove(kind, name);
+    else if (resource.kind === 'MCPServer') this.#servers.set(name, { generation, terms: termsOf(resource) });
+    else this.#flows.set(name, registeredFlow(resource, generation));
+  }
+
+  /** Takes one entry of the tools bucket; `undefined` when it was deleted. */
+  applyTools(server: Name, value: Uint8Array | undefined): void {
+    if (value === undefined) {
+      this.#tools.delete(server);
+      return;
+    }
+    const { tools } = decode(discoveredV1, value, LIMITS.messageBytes);
+    this.#tools.set(server, new Map(tools.map((tool) => [tool.definition.name, tool])));
+  }
+
+  #remove(kind: 'MCPServer' | 'Flow', name: Name): void {
+    if (kind === 'Flow') this.#flows.delete(name);
+    else {
+      this.#servers.delete(name);
+      this.#tools.delete(name);
+    }
+  }
+}
+
+function registeredFlow({ spec }: Flow, generation: number): RegisteredFlow {
+  return {
+    generation,
+    read: spec.bindings?.read ?? [],
+    write: spec.bindings?.write ?? [],
+    servers: (spec.serverAssociations ?? []).map(({ mcpServerRef }) => mcpServerRef.name),
+  };
+}
