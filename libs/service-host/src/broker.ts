@@ -2,7 +2,7 @@
 
 import { RefusedError } from '@flow-mcp/kernel';
 import { inboxPrefix, type NatsUser } from '@flow-mcp/contracts';
-import { connectBroker, type BrokerConnection } from '@flow-mcp/messaging';
+import { connectBroker, preflight, type BrokerConnection } from '@flow-mcp/messaging';
 import type { BrokerConfig } from './common-config.js';
 import type { Logger } from './logger.js';
 
@@ -11,7 +11,7 @@ export function isBrokerConfig(config: object): config is BrokerConfig {
   return 'natsUrl' in config;
 }
 
-/** Connects as the NATS user of the service's name. @throws as `connectBroker` */
+/** Connects as the NATS user of the service's name, and checks the streams. @throws as `connectBroker` and `preflight` */
 export async function openBroker(name: string, config: BrokerConfig, logger: Logger): Promise<BrokerConnection> {
   const { natsUrl, natsSeedFile, natsName, natsCluster } = config;
   if (natsName === undefined && natsCluster === undefined) {
@@ -21,7 +21,7 @@ export async function openBroker(name: string, config: BrokerConfig, logger: Log
       { field: 'FLOWMCP_NATS_NAME' },
     );
   }
-  return connectBroker({
+  const broker = await connectBroker({
     servers: natsUrl,
     name,
     inboxPrefix: inboxPrefix(name as NatsUser),
@@ -29,4 +29,9 @@ export async function openBroker(name: string, config: BrokerConfig, logger: Log
     report: (message, error) => logger.warn(error === undefined ? {} : { err: error }, message),
     ...(natsSeedFile === undefined ? {} : { seedFile: natsSeedFile }),
   });
+  await preflight(broker).catch(async (error: unknown) => {
+    await broker.close();
+    throw error;
+  });
+  return broker;
 }

@@ -138,7 +138,7 @@ interface Problem {
 }
 
 function fieldsOf(schema: z.ZodObject): [string, z.ZodType][] {
-  return Object.entries(schema.shape as Record<string, z.ZodType>);
+  return Object.entries(schema.shape) as [string, z.ZodType][];
 }
 
 function variableOf(field: string): string {

@@ -13,6 +13,11 @@ export interface Host<C> {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  /**
+   * Aborts when the service begins to stop: what starts work by itself, such as timers, ends with it. What handlers
+   * use must live on until they have finished: release that in `onApplicationShutdown`.
+   */
+  readonly draining: AbortSignal;
 }
 
 /** The surroundings of a service on the broker. */

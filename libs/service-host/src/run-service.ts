@@ -1,6 +1,5 @@
 // The one line of an app's main.ts: a process around `startService`.
 
-import { RetryableError } from '@flow-mcp/kernel';
 import type { HostConfig } from './common-config.js';
 import { createLogger, type Logger } from './logger.js';
 import { startService, type RunningService, type ServiceOptions } from './start-service.js';
@@ -11,11 +10,15 @@ import { startService, type RunningService, type ServiceOptions } from './start-
  */
 export async function runService<C extends HostConfig>(options: ServiceOptions<C>): Promise<void> {
   const service = await startService(options).catch((error: unknown) => fail(options, 'Could not start.', error));
-  const drain = (): void => void drainAndExit(service);
+  let draining = false;
+  const drain = (): void => {
+    draining = true;
+    void drainAndExit(service);
+  };
   process.once('SIGTERM', drain);
   process.once('SIGINT', drain);
   process.once('uncaughtException', (error) => fail(options, 'A bug: stopping at once.', error));
-  service.ready.catch((error: unknown) => error instanceof RetryableError || fail(options, 'Could not start.', error));
+  service.ready.catch((error: unknown) => draining || fail(options, 'Could not start.', error));
   fail(options, 'Cannot go on.', await service.broken);
 }
 

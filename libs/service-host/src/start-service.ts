@@ -2,19 +2,22 @@
 //
 //   S1. Configuration, broker, preflight, module, HTTP, readiness, and only then work: no message is handled by a
 //       service that could not answer rightly, and /healthz and /readyz answer while it is still catching up.
-//   S2. Stopping says 503 on /readyz first, then takes no new work and ends what runs, then closes HTTP and broker.
+//   S2. Stopping says 503 on /readyz first, then takes no new work and ends what runs, and only then closes HTTP: an
+//       MCP server may still fetch our keys for a call that is running.
 //   S3. Whatever fails at start closes what was opened before it.
 
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError } from '@flow-mcp/kernel';
 import type { BrokerConnection } from '@flow-mcp/messaging';
+import { JetStreamStrategy } from '@flow-mcp/messaging/nest';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { isBrokerConfig, openBroker } from './broker.js';
 import type { HostConfig } from './common-config.js';
 import { loadConfig, redactConfig, type ConfigSchema, type Environment } from './config.js';
+import { ErrorFilter } from './error-filter.js';
 import { HealthController } from './health.controller.js';
 import type { Host, HostOf } from './host.js';
 import { createLogger, nestLogger, type Logger } from './logger.js';
@@ -31,6 +34,8 @@ export interface ServiceOptions<C extends HostConfig> {
   readonly env: Environment;
   /** The service's controllers and providers, built from what it is given. */
   readonly module: (host: HostOf<C>) => DynamicModule | Promise<DynamicModule>;
+  /** Messages held at once, by the name of the durable consumer; 256 unless told. */
+  readonly inFlightMax?: Readonly<Record<string, number>>;
   /** Where its log goes; stdout unless told. */
   readonly logger?: Logger;
 }
@@ -60,8 +65,10 @@ export async function startService<C extends HostConfig>(options: ServiceOptions
   logger.info({ config: redactConfig(config) }, 'Starting.');
   const broker = isBrokerConfig(config) ? await openBroker(options.name, config, logger) : undefined;
   try {
-    const host = hostOf({ name: options.name, config, logger, broker });
-    return await startOn(host, await options.module(host as HostOf<C>));
+    const stopping = new AbortController();
+    const host = hostOf({ name: options.name, config, logger, broker, draining: stopping.signal });
+    const app = await createApp(host, await options.module(host as HostOf<C>));
+    return await serve(app, host, { stopping, strategy: connectStrategy(app, host, options.inFlightMax) });
   } catch (error) {
     await broker?.close();
     throw error;
@@ -79,12 +86,15 @@ function hostOf<H extends Omit<Surroundings, 'metrics' | 'readiness'>>(given: H)
   return { ...given, metrics: new Metrics(given.name), readiness };
 }
 
-async function startOn(host: Surroundings, module: DynamicModule): Promise<RunningService> {
-  const app = await createApp(host, module);
+interface Life {
+  readonly stopping: AbortController;
+  readonly strategy: JetStreamStrategy | undefined;
+}
+
+async function serve(app: NestExpressApplication, host: Surroundings, life: Life): Promise<RunningService> {
   await app.listen(host.config.httpPort, host.config.httpHost);
   const url = await app.getUrl();
-  const stopping = new AbortController();
-  const ready = work(app, host, stopping.signal);
+  const ready = work(app, host, life);
   ready.catch(() => undefined);
   return {
     url,
@@ -93,7 +103,7 @@ async function startOn(host: Surroundings, module: DynamicModule): Promise<Runni
     drainTimeoutMs: host.config.drainTimeoutMs,
     ready,
     broken: brokenOf(host),
-    stop: once(() => stop(app, host, stopping)),
+    stop: once(() => stop(app, host, life)),
   };
 }
 
@@ -114,14 +124,30 @@ async function createApp(host: Surroundings, module: DynamicModule): Promise<Nes
   });
   app.disable('x-powered-by');
   app.useGlobalInterceptors(new WatchInterceptor(host.logger, host.metrics));
+  app.useGlobalFilters(new ErrorFilter());
   return app;
+}
+
+/** Handlers of messages and rpc get the same interceptor and filter as those of HTTP. */
+function connectStrategy(
+  app: NestExpressApplication,
+  { broker, name, config }: Surroundings,
+  inFlightMax: ServiceOptions<HostConfig>['inFlightMax'] = {},
+): JetStreamStrategy | undefined {
+  if (broker === undefined) return undefined;
+  const drainWithinMs = config.drainTimeoutMs * 0.8; // the rest is for closing what handlers used
+  const options = { connection: broker, service: name, inFlightMax, drainWithinMs };
+  const strategy = new JetStreamStrategy(options);
+  app.connectMicroservice({ strategy }, { inheritAppConfig: true });
+  return strategy;
 }
 
 class RootModule {}
 
 /** S1: takes work once every check has passed. */
-async function work(app: NestExpressApplication, host: Surroundings, signal: AbortSignal): Promise<void> {
-  await becomeReady(host, signal);
+async function work(app: NestExpressApplication, host: Surroundings, { stopping }: Life): Promise<void> {
+  await becomeReady(host);
+  if (stopping.signal.aborted) throw stopped();
   await app.startAllMicroservices();
   host.logger.info({ ready: true, port: Number(new URL(await app.getUrl()).port) }, 'Ready.');
 }
@@ -129,12 +155,10 @@ async function work(app: NestExpressApplication, host: Surroundings, signal: Abo
 const READINESS_INTERVAL_MS = 50;
 const REPORT_INTERVAL_MS = 5_000;
 
-async function becomeReady({ readiness, logger }: Surroundings, signal: AbortSignal): Promise<void> {
+async function becomeReady({ readiness, logger, draining }: Surroundings): Promise<void> {
   let reportAt = performance.now() + REPORT_INTERVAL_MS;
-  for (;;) {
+  while (!draining.aborted) {
     const { ready, checks } = await readiness.report();
-    if (signal.aborted)
-      throw new RetryableError('ERR_SERVICE_UNAVAILABLE', 'The service was stopped before it was ready.');
     if (ready) return;
     if (performance.now() >= reportAt) {
       logger.warn({ checks }, 'Not ready yet.');
@@ -144,19 +168,19 @@ async function becomeReady({ readiness, logger }: Surroundings, signal: AbortSig
   }
 }
 
-/** S2. */
-async function stop(
-  app: NestExpressApplication,
-  { readiness, broker, config, logger }: Surroundings,
-  stopping: AbortController,
-): Promise<void> {
-  logger.info('Stopping.');
-  readiness.drain();
+function stopped(): RetryableError {
+  return new RetryableError('ERR_SERVICE_UNAVAILABLE', 'The service was stopped before it was ready.');
+}
+
+/** S2. The strategy closes the broker's connection behind the last answer. */
+async function stop(app: NestExpressApplication, host: Surroundings, { stopping, strategy }: Life): Promise<void> {
+  host.logger.info('Stopping.');
+  host.readiness.drain();
+  await sleep(host.config.drainDelayMs);
   stopping.abort();
-  await sleep(config.drainDelayMs);
+  await strategy?.close();
   await app.close();
-  await broker?.drain();
-  logger.info('Stopped.');
+  host.logger.info('Stopped.');
 }
 
 async function brokenOf({ broker }: Surroundings): Promise<Error> {

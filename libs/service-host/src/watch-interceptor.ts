@@ -1,6 +1,6 @@
 // Every message and request handled: its trace, its duration, and its error under its code, in one place.
 
-import { FlowMcpError, PoisonError, RetryableError, type ErrorCode } from '@flow-mcp/kernel';
+import { FlowMcpError, type ErrorCode } from '@flow-mcp/kernel';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Observable, tap } from 'rxjs';
 import type { Logger } from './logger.js';
@@ -41,27 +41,25 @@ export class WatchInterceptor implements NestInterceptor {
     );
   }
 
+  /** A bug is logged here, within its trace; what else went wrong is told to the caller, and logged by the transport. */
   private failed(error: unknown): ErrorCode {
-    const level = levelOf(error);
-    this.logger[level]({ err: error }, level === 'error' ? 'A handler failed.' : 'A handler refused.');
+    const level = error instanceof FlowMcpError ? 'debug' : 'error';
+    this.logger[level]({ err: error }, 'A handler failed.');
     return this.metrics.countError(error);
   }
 }
 
-/** A refusal is daily business, an absent part is worth a look, anything else is ours to mend. */
-function levelOf(error: unknown): 'debug' | 'warn' | 'error' {
-  if (error instanceof RetryableError || error instanceof PoisonError) return 'warn';
-  return error instanceof FlowMcpError ? 'debug' : 'error';
+interface Headers {
+  get(name: string): string | undefined;
 }
 
-/** From an HTTP request's headers, or from the headers of a message's context. */
+/** From an HTTP request's headers, an rpc's context, or the fact that is delivered. */
 function traceparentOf(context: ExecutionContext): string | undefined {
   if (context.getType() === 'http') {
     const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, unknown> }>();
     return typeof headers.traceparent === 'string' ? headers.traceparent : undefined;
   }
-  const carrier = context
-    .switchToRpc()
-    .getContext<{ headers?: { get(name: string): string | undefined } } | undefined>();
-  return carrier?.headers?.get('traceparent');
+  const rpc = context.switchToRpc();
+  const carrier = rpc.getContext<{ headers?: Headers } | undefined>()?.headers;
+  return (carrier ?? rpc.getData<{ fact?: { headers?: Headers } }>().fact?.headers)?.get('traceparent');
 }
