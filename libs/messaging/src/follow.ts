@@ -83,7 +83,7 @@ class Reading {
 
   private async readThroughOneConsumer(): Promise<void> {
     const consumer = await this.createConsumer();
-    if (consumer === undefined) return;
+    if (consumer === undefined || this.options.signal?.aborted === true) return;
     const buffer = new DeliveryBuffer(this.connection, this.stream, consumer);
     const stop = (): void => buffer.end();
     this.options.signal?.addEventListener('abort', stop, { once: true });

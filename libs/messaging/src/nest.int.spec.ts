@@ -16,7 +16,7 @@ import {
   type Delivery,
   type Disposition,
 } from './index.js';
-import { ErrorPassThrough, JetStreamStrategy, RpcContext } from './nest.js';
+import { ErrorPassThrough, JetStreamStrategy, type RpcContext } from './nest.js';
 
 const echoRpc: RpcContract<{ say: string }, { said: string; trace: string }> = {
   subject: 'flowmcp.v1.rpc.executor.echo',
@@ -63,7 +63,7 @@ describe('a Nest service on the strategy', () => {
     const strategy = new JetStreamStrategy({
       connection,
       service: 'executor',
-      rpcs: [echoRpc as unknown as RpcContract<unknown, unknown>],
+      rpcs: [echoRpc],
     });
     service = await NestFactory.createMicroservice(TestModule, { strategy, logger: false });
     service.useGlobalFilters(new ErrorPassThrough());

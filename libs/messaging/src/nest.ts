@@ -46,7 +46,7 @@ export interface JetStreamStrategyOptions {
 export class RpcContext extends BaseRpcContext<[MessageHeaders]> {
   /** Headers of the request, e.g. `traceparent`. */
   get headers(): MessageHeaders {
-    return this.getArgByIndex(0);
+    return this.getArgs()[0];
   }
 }
 
@@ -124,7 +124,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
   /** Invariant 2. */
   private bindRpc(pattern: string, handler: MessageHandler): void {
     const { connection, service, rpcs = Object.values(RPCS), rpcInFlightMax = IN_FLIGHT_MAX } = this.options;
-    const contract = (rpcs as readonly RpcContract<unknown, unknown>[]).find(({ subject }) => subject === pattern);
+    const contract = rpcs.find(({ subject }) => subject === pattern);
     if (contract === undefined) throw new Error(`@MessagePattern('${pattern}') names no rpc of the contracts.`);
     const served = serveRpc(connection, {
       contract,

@@ -78,6 +78,7 @@ export class Puller {
     this.forgetRestored();
     if (this.connection.isConnected()) await this.subscription.drain().catch(() => undefined);
     else this.subscription.unsubscribe();
+    clearTimeout(this.silence);
   }
 
   /** Invariant 1. */
