@@ -64,7 +64,7 @@ export {
   type Verdict,
   type Voted,
 } from './v1/facts.js';
-export { progressV1, type Progress } from './v1/progress.js';
+export { progressV1, toolsChangedV1, type Progress } from './v1/signals.js';
 export {
   API_VERSION,
   RESOURCE_CONTRACTS,

@@ -1,6 +1,6 @@
 // What several messages of version 1 share.
 
-import { CALL_ID_PATTERN, ERROR_CODES, NAME_PATTERN, type JsonObject } from '@flow-mcp/kernel';
+import { CALL_ID_PATTERN, NAME_PATTERN, type ErrorCode, type JsonObject } from '@flow-mcp/kernel';
 import { z } from 'zod';
 import type { ObjectOf } from '../contract.js';
 
@@ -33,8 +33,10 @@ export const jsonObject = z.record(z.string(), z.unknown()) as unknown as z.ZodT
 /** A sentence for people. */
 export const sentence = z.string().max(1000);
 
-/** A stable error code. */
-export const errorCode = z.enum(ERROR_CODES);
+/** A stable error code. Open: a reader must not stumble over one that is newer than it is. */
+export const errorCode = z
+  .string()
+  .regex(/^ERR_[A-Z0-9_]{1,60}$/, 'Must be an error code') as unknown as z.ZodType<ErrorCode>;
 
 /** A compact JWS (RFC 7515 §3.1). */
 export const compactJws = z
