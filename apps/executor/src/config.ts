@@ -1,6 +1,14 @@
 // The executor's configuration; its table is in the README of this app.
 
-import { BROKER_FIELDS, HTTP_FIELDS, PEOPLE_FIELDS, commaList, defineConfig, integer } from '@flow-mcp/service-host';
+import {
+  BROKER_FIELDS,
+  HTTP_FIELDS,
+  PEOPLE_FIELDS,
+  commaList,
+  defineConfig,
+  flag,
+  integer,
+} from '@flow-mcp/service-host';
 import { z } from 'zod';
 
 /** See `config` of the service host: each field is the variable FLOWMCP_<FIELD>. */
@@ -26,13 +34,16 @@ export const executorConfig = defineConfig({
     unit: 'ms',
     description: 'How long beyond its time-out a lost run is left alone; longer than its JWT is accepted.',
   }),
-  callsMax: integer(1, 100_000).prefault('1000').meta({ description: 'Deliveries handled at once by this process.' }),
   upstreamAllow: commaList().prefault('').meta({
     description:
-      'Private addresses that MCP servers may have, `host:port` or `cidr:port`, separated by commas; public ones always may.',
+      'Private addresses that MCP servers may have: `10.1.0.0/16`, `10.1.2.3` or `jira.internal:443`, separated by commas. Public ones always may.',
+  }),
+  upstreamAllowLoopback: flag().prefault('false').meta({
+    description: 'Development only: MCP servers may be on this machine.',
   }),
   upstreamResolve: commaList().prefault('').meta({
-    description: 'Development only: `host:port=address:port` pairs that override name resolution.',
+    description:
+      'Development only: `host:port=address:port` pairs that replace the answer of DNS; separated by commas.',
   }),
   upstreamCaFile: z
     .string()

@@ -130,7 +130,6 @@ function executorIn(world: World, setup: Setup = {}): OnRequested {
   const runner = new Runner({
     log,
     upstream,
-    registry,
     results: new Results({ put: async () => undefined }),
     cancellations,
     secrets: new Secrets(undefined),

@@ -28,7 +28,7 @@ import type { CallLog } from './call-log.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
 import { personKey } from './judge.js';
-import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
+import type { RegisteredServer } from './registry-copy.js';
 import type { Results } from './results.js';
 import type { Secrets } from './secrets.js';
 
@@ -50,7 +50,6 @@ export interface RunOrder {
 export interface RunnerParts {
   readonly log: CallLog;
   readonly upstream: Pick<Upstream, 'call'>;
-  readonly registry: RegistryCopy;
   readonly results: Results;
   readonly cancellations: Cancellations;
   readonly secrets: Secrets;

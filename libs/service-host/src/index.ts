@@ -25,6 +25,7 @@ export { createLogger, type LogLevel, type Logger } from './logger.js';
 export { Metrics, type MetricDoc } from './metrics.js';
 export { nearest } from './nearest.js';
 export { Readiness, type ReadinessCheck, type ReadinessReport } from './readiness.js';
+export { openPeople } from './people.js';
 export { runService } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
 export { currentTrace, withTrace, type Trace } from './trace.js';

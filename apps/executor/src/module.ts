@@ -1,0 +1,139 @@
+// Puts the executor together from its surroundings.
+
+import { RESULTS_BUCKET, STREAMS, everyCall, parseCallSubject } from '@flow-mcp/contracts';
+import { createLedger, openObjects, subscribeStored, type Ledger } from '@flow-mcp/messaging';
+import { openPeople, type BrokerHost } from '@flow-mcp/service-host';
+import type { Upstream } from '@flow-mcp/upstream';
+import type { DynamicModule, Provider } from '@nestjs/common';
+import { Admission } from './admission.js';
+import type { Steps } from './advance.js';
+import { ArgumentSchemas } from './argument-schema.js';
+import { CallLog } from './call-log.js';
+import { Cancellations } from './cancellations.js';
+import { SYSTEM_CLOCK as clock } from './clock.js';
+import type { ExecutorConfig } from './config.js';
+import { DiscoverController } from './discover.controller.js';
+import { followRegistry } from './follow-registry.js';
+import { Judge } from './judge.js';
+import { KeysController, PUBLISHED_KEYS } from './keys.controller.js';
+import { LedgerRoom } from './ledger-room.js';
+import { LostRuns } from './lost-runs.js';
+import { OnDecided } from './on-decided.js';
+import { OnRequested } from './on-requested.js';
+import { openUpstream } from './open-upstream.js';
+import { PassController } from './pass.controller.js';
+import { openProofs, type Proofs } from './proofs.js';
+import { RegistryCopy } from './registry-copy.js';
+import { ResultController, type ObjectPieces } from './result.controller.js';
+import { Results, type Objects } from './results.js';
+import { Resumer } from './resume.js';
+import { Runner } from './runner.js';
+import { Secrets } from './secrets.js';
+import { Shutdown } from './shutdown.js';
+import { CALL_KEYS, OBJECTS, PASSES, PEOPLE, STEPS, STOPPING, UPSTREAM } from './tokens.js';
+
+class ExecutorModule {}
+
+type ExecutorHost = BrokerHost<ExecutorConfig>;
+
+/** What everything else is built from. */
+interface Parts {
+  readonly ledger: Ledger;
+  readonly objects: Objects & ObjectPieces;
+  readonly proofs: Proofs;
+  readonly registry: RegistryCopy;
+  readonly upstream: Upstream;
+  readonly cancellations: Cancellations;
+  readonly secrets: Secrets;
+  /** Aborts when nothing may be waited for any more. */
+  readonly stopping: AbortController;
+}
+
+/** @throws RefusedError `ERR_CONFIG_INVALID` */
+export async function executorModule(host: ExecutorHost): Promise<DynamicModule> {
+  const parts = await openParts(host);
+  return {
+    module: ExecutorModule,
+    controllers: [OnRequested, OnDecided, PassController, DiscoverController, ResultController, KeysController],
+    providers: [
+      ...providers(host, parts),
+      ...lifeOfACall(host, parts),
+      { provide: Shutdown, useValue: shutdown(host, parts) },
+    ],
+  };
+}
+
+async function openParts(host: ExecutorHost): Promise<Parts> {
+  const { broker, config } = host;
+  return {
+    ledger: createLedger(broker, STREAMS.LEDGER.name),
+    objects: openObjects(broker, RESULTS_BUCKET),
+    proofs: await openProofs(config),
+    registry: followRegistry(host),
+    upstream: await openUpstream(host),
+    cancellations: new Cancellations(),
+    secrets: new Secrets(config.secretsDir),
+    stopping: new AbortController(),
+  };
+}
+
+function providers(host: ExecutorHost, { proofs, registry, upstream, secrets, objects }: Parts): Provider[] {
+  const { ring, passes, receiptKeys } = proofs;
+  return [
+    { provide: RegistryCopy, useValue: registry },
+    { provide: Secrets, useValue: secrets },
+    { provide: PEOPLE, useValue: openPeople(host) },
+    { provide: PASSES, useValue: passes },
+    { provide: UPSTREAM, useValue: upstream },
+    { provide: OBJECTS, useValue: objects },
+    { provide: CALL_KEYS, useValue: { ring, issuer: host.config.outboundIssuer } },
+    { provide: STOPPING, useValue: host.draining },
+    { provide: PUBLISHED_KEYS, useValue: { callSigning: () => ring.publicJwks(), receipts: receiptKeys } },
+  ];
+}
+
+/** The way of a call: judge, run, settle; and again after a hold. */
+function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: Parts): Provider[] {
+  const { ledger, objects, proofs, registry, upstream, cancellations, secrets } = parts;
+  const { passes, receiptKeys, ring: keys } = proofs;
+  const { outboundIssuer: issuer, runGraceMs: graceMs } = config;
+  const stopping = parts.stopping.signal;
+  const room = new LedgerRoom();
+  room.watch(ledger, logger, draining);
+  const log = new CallLog(ledger, clock.wallMs);
+  const gates = { admission: new Admission(clock.monotonicMs), schemas: new ArgumentSchemas() };
+  const judge = new Judge(registry, passes, gates, { clock, cancellations, room });
+  const publish = (subject: string, payload: Uint8Array) => broker.publish(subject, payload);
+  const results = new Results(objects);
+  const runner = new Runner({
+    log,
+    upstream,
+    results,
+    cancellations,
+    secrets,
+    keys,
+    issuer,
+    clock,
+    publish,
+    logger,
+    stopping,
+  });
+  const steps: Steps = { log, runner, registry, lost: new LostRuns(clock.monotonicMs), clock, graceMs, stopping };
+  return [
+    { provide: CallLog, useValue: log },
+    { provide: STEPS, useValue: steps },
+    { provide: Judge, useValue: judge },
+    { provide: Resumer, useValue: new Resumer(registry, judge, { passes, receiptKeys }, clock) },
+  ];
+}
+
+function shutdown({ broker }: ExecutorHost, { cancellations, upstream, stopping }: Parts): Shutdown {
+  const stopListening = subscribeStored(broker, everyCall('cancel'), ({ subject }) =>
+    cancellations.cancel(parseCallSubject(subject).callId),
+  );
+  return new Shutdown(async () => {
+    stopListening();
+    stopping.abort();
+    await upstream.close();
+  });
+}
