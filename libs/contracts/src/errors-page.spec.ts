@@ -4,7 +4,7 @@ import { ERROR_CODES } from '@flow-mcp/kernel';
 import { readFileSync } from 'node:fs';
 
 const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
-const rows = [...page.matchAll(/^\| `(ERR_\w+)` \| (.*) \| (.*) \|$/gm)].map(([, code, what, remedy]) => ({
+const rows = [...page.matchAll(/^\| `(ERR_\w+)` +\| (.*?) +\| (.*?) +\|$/gm)].map(([, code, what, remedy]) => ({
   code,
   what,
   remedy,
