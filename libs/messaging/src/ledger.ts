@@ -58,21 +58,33 @@ export interface Ledger {
   state(): Promise<StreamState>;
 }
 
-/** The ledger over a write-once stream. */
-export function createLedger(connection: BrokerConnection, stream: string): Ledger {
+/**
+ * The ledger over a write-once stream.
+ * @param options.attemptMs how long one attempt waits for the broker before it is repeated; 2 s unless told
+ */
+export function createLedger(
+  connection: BrokerConnection,
+  stream: string,
+  { attemptMs = ATTEMPT_MS }: { readonly attemptMs?: number } = {},
+): Ledger {
+  const target = { connection, stream, attemptMs };
   return {
     stream,
     append: (subject, payload, headers = [], { withinMs = APPEND_WITHIN_MS } = {}) =>
-      append({ connection, stream, subject, payload, headers: [...headers], nonce: randomUUID() }, withinMs),
-    read: (subject) => read(connection, stream, subject),
+      append({ ...target, subject, payload, headers: [...headers], nonce: randomUUID() }, withinMs),
+    read: (subject) => read({ ...target, subject }),
     state: () => streamState(connection, stream),
   };
 }
 
-interface Write {
+interface Place {
   readonly connection: BrokerConnection;
   readonly stream: string;
+  readonly attemptMs: number;
   readonly subject: string;
+}
+
+interface Write extends Place {
   readonly payload: Uint8Array;
   readonly headers: readonly (readonly [string, string])[];
   readonly nonce: string;
@@ -107,7 +119,7 @@ async function attemptOnce(write: Write, endsAt: number): Promise<Attempt> {
     [HEADERS.id, write.nonce] as const,
     ['Nats-Expected-Last-Subject-Sequence', '0'] as const,
   ];
-  const timeoutMs = Math.max(1, Math.min(ATTEMPT_MS, endsAt - performance.now()));
+  const timeoutMs = Math.max(1, Math.min(write.attemptMs, endsAt - performance.now()));
   try {
     const answer = await write.connection.request(write.subject, write.payload, { timeoutMs, headers });
     const ack = bodyOf<{ stream: string; seq: number; duplicate?: boolean }>(answer);
@@ -132,16 +144,16 @@ function classify(error: unknown): Attempt {
 }
 
 /** Invariant 4: `undefined` when the read found nothing or failed. */
-async function whose({ connection, stream, subject, nonce }: Write): Promise<Appended | undefined> {
-  const fact = await read(connection, stream, subject).catch(ignoreRetryable);
+async function whose(write: Write): Promise<Appended | undefined> {
+  const fact = await read(write).catch(ignoreRetryable);
   if (fact === undefined) return undefined;
-  return fact.nonce === nonce ? { result: 'mine', seq: fact.seq } : { result: 'other', fact };
+  return fact.nonce === write.nonce ? { result: 'mine', seq: fact.seq } : { result: 'other', fact };
 }
 
 /** By-subject form of the direct get, so that a permission can name what may be read. */
-async function read(connection: BrokerConnection, stream: string, subject: string): Promise<StoredFact | undefined> {
+async function read({ connection, stream, attemptMs, subject }: Place): Promise<StoredFact | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}.${subject}`;
-  const answer = await connection.request(api, new Uint8Array(), { timeoutMs: ATTEMPT_MS }).catch(rethrow);
+  const answer = await connection.request(api, new Uint8Array(), { timeoutMs: attemptMs }).catch(rethrow);
   return factOfDirectGet(answer);
 }
 

@@ -1,6 +1,6 @@
 // Headers of messages from outside: whatever the publisher wrote, names and status line included.
 //
-// 1. Reading never throws: unreadable headers are no headers.
+// 1. Reading never throws: a line that is no header is left out.
 // 2. Of several values the last counts: what the broker adds stands behind what a publisher forged.
 
 import type { Msg } from 'nats';
@@ -31,17 +31,24 @@ export class MessageHeaders implements Iterable<readonly [string, string]> {
   }
 }
 
-/** A message's headers and NATS status; no headers and status 0 where they cannot be read. */
+/** A message's headers, and the status of its first line (`NATS/1.0 404 …`); 0 for none. */
 export function readHeaders(message: Msg): { readonly headers: MessageHeaders; readonly status: number } {
-  try {
-    const read = message.headers;
-    if (read === undefined) return { headers: new MessageHeaders(), status: 0 };
-    return { headers: new MessageHeaders(lastValues(read)), status: read.code };
-  } catch {
-    return { headers: new MessageHeaders(), status: 0 };
-  }
+  const [first = '', ...lines] = headerBlock(message).split('\r\n');
+  const status = /^NATS\/1\.0\s+(\d{3})/.exec(first)?.[1];
+  return { headers: new MessageHeaders(lines.flatMap(entry)), status: Number(status ?? 0) };
 }
 
-function* lastValues(headers: NonNullable<Msg['headers']>): Generator<readonly [string, string]> {
-  for (const [name, values] of headers) yield [name, values.at(-1) ?? ''];
+/**
+ * The bytes as they came. `Msg.headers` would throw on one header name that it does not like, and all others, the
+ * broker's own included, would be lost.
+ */
+function headerBlock(message: Msg): string {
+  const { _msg, _rdata } = message as unknown as { _msg?: { hdr: number }; _rdata?: Uint8Array };
+  if (_msg === undefined || _rdata === undefined || _msg.hdr <= 0) return '';
+  return Buffer.from(_rdata.subarray(0, _msg.hdr)).toString('utf8');
+}
+
+function entry(line: string): (readonly [string, string])[] {
+  const colon = line.indexOf(':');
+  return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 1).trim()]] : [];
 }
