@@ -11,5 +11,8 @@ await runService({
   config: executorConfig,
   env: process.env,
   module: executorModule,
-  inFlightMax: { [CONSUMERS.executorRequested.durable]: IN_FLIGHT_MAX, [CONSUMERS.executorDecided.durable]: IN_FLIGHT_MAX },
+  inFlightMax: {
+    [CONSUMERS.executorRequested.durable]: IN_FLIGHT_MAX,
+    [CONSUMERS.executorDecided.durable]: IN_FLIGHT_MAX,
+  },
 });
