@@ -20,12 +20,27 @@ export const DEVELOPMENT_CLIENT = 'flow-mcp-development';
  */
 export async function signInDevelopment(issuer: string, person: string): Promise<string> {
   const body = new URLSearchParams({ grant_type: DEVELOPMENT_GRANT, client_id: DEVELOPMENT_CLIENT, person });
-  const response = await fetch(`${issuer}/token`, { method: 'POST', body, redirect: 'error' }).catch(
-    (cause: unknown) => {
-      throw new RetryableError('ERR_SERVICE_UNAVAILABLE', 'The development issuer is not there; start it.', { cause });
-    },
-  );
-  const answer = (await response.json().catch(() => ({}))) as { access_token?: string };
-  if (answer.access_token !== undefined) return answer.access_token;
-  throw new RefusedError('ERR_NOT_FOUND', `The development issuer knows no ${person}; add them to its people file.`);
+  const { access_token, error } = await post(`${issuer}/token`, body);
+  if (access_token !== undefined) return access_token;
+  if (error === 'invalid_grant') {
+    throw new RefusedError('ERR_NOT_FOUND', `The development issuer knows no ${person}; add them to its people file.`);
+  }
+  throw new RetryableError('ERR_SERVICE_UNAVAILABLE', `There is no development issuer at ${issuer}; start it.`);
+}
+
+/** RFC 6749 §5.1 and §5.2; empty when the answer is neither. */
+interface TokenAnswer {
+  readonly access_token?: string;
+  readonly error?: string;
+}
+
+async function post(url: string, body: URLSearchParams): Promise<TokenAnswer> {
+  try {
+    const response = await fetch(url, { method: 'POST', body, redirect: 'error' });
+    return (await response.json()) as TokenAnswer;
+  } catch (cause) {
+    throw new RetryableError('ERR_SERVICE_UNAVAILABLE', `No development issuer answers at ${url}; start it.`, {
+      cause,
+    });
+  }
 }
