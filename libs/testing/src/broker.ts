@@ -4,14 +4,15 @@
 //    there must give the name that we gave.
 // 2. It ends with the test, however the test ends (see `startChild`).
 
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NATS_USERS, natsKeyVariable, natsPermissionsConf, inboxPrefix, type NatsUser } from '@flow-mcp/contracts';
-import { createUser } from 'nkeys.js';
+import { createUser, fromSeed } from 'nkeys.js';
 import { startChild, type RunningChild } from './upstreams/child-process.js';
 
 /** How the server is started. */
@@ -20,6 +21,8 @@ export interface BrokerFixtureOptions {
   readonly users?: 'services' | 'none';
   /** Further lines of server configuration, e.g. `max_payload: 8MB`. */
   readonly config?: string;
+  /** Where configuration, seeds and store lie, kept for the next start; a temporary folder, removed by `stop`, unless told. */
+  readonly directory?: string;
   /** The server binary; `nats-server` from the PATH unless told. */
   readonly binary?: string;
 }
@@ -56,7 +59,8 @@ export interface BrokerFixture {
 
 /** Starts a server. @throws Error with the end of its output when it does not start. */
 export async function startBroker(options: BrokerFixtureOptions = {}): Promise<BrokerFixture> {
-  const directory = await mkdtemp(join(tmpdir(), 'flow-mcp-broker-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flow-mcp-broker-')));
+  await mkdir(directory, { recursive: true });
   const serverName = `test-${randomUUID()}`;
   const environment = options.users === 'services' ? await writeSeeds(directory) : {};
   await writeFile(join(directory, 'nats.conf'), configuration(directory, serverName, options));
@@ -86,8 +90,8 @@ export async function startBroker(options: BrokerFixtureOptions = {}): Promise<B
     pause: () => void process.kill(child.ready.pid, 'SIGSTOP'),
     resume: () => void process.kill(child.ready.pid, 'SIGCONT'),
     stop: async () => {
-      await child.kill();
-      await rm(directory, { recursive: true, force: true });
+      await (options.directory === undefined ? child.kill() : child.stop());
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
 }
@@ -124,13 +128,14 @@ function configuration(directory: string, serverName: string, { users, config = 
   ].join('\n');
 }
 
+/** A seed for every user, made once per directory. */
 async function writeSeeds(directory: string): Promise<Record<string, string>> {
   const environment: Record<string, string> = {};
-  await mkdir(join(directory, 'keys'));
+  await mkdir(join(directory, 'keys'), { recursive: true });
   for (const user of NATS_USERS) {
-    const key = createUser();
-    environment[natsKeyVariable(user)] = key.getPublicKey();
-    await writeFile(seedFile(directory, user), key.getSeed(), { mode: 0o600 });
+    const file = seedFile(directory, user);
+    if (!existsSync(file)) await writeFile(file, createUser().getSeed(), { mode: 0o600 });
+    environment[natsKeyVariable(user)] = fromSeed(await readFile(file)).getPublicKey();
   }
   return environment;
 }
