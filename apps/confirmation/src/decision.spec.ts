@@ -1,6 +1,6 @@
 import type { Decided } from '@flow-mcp/contracts';
 import { acceptedOf, decisionOf, mayDecide, maySee } from './decision.js';
-import { PendingCalls, newlyHeld, type SeenFact } from './pending-calls.js';
+import { PendingCalls, heldBy, type HeldCall, type SeenFact } from './pending-calls.js';
 import {
   ALICE,
   BOB,
@@ -11,7 +11,6 @@ import {
   PLACE,
   cancelled,
   held,
-  holdVerdict,
   vote,
   voted,
 } from './testing/examples.js';
@@ -87,7 +86,8 @@ test.each([1, 2, 3])(
   },
 );
 
-const call = newlyHeld(PLACE, holdVerdict(), HELD_AT_MS);
+const heldOn = (terms: Parameters<typeof held>[0] = {}): HeldCall => heldBy(held(terms)) as HeldCall;
+const call = heldOn();
 const castBy = (...facts: SeenFact[]) => ({
   ...call,
   votes: facts.flatMap((fact) => (fact.fact === 'voted' ? [fact.cast] : [])),
@@ -136,8 +136,7 @@ test('more voters than a decision holds never push out the one who declined', ()
     storedAtMs: at,
     vote: vote(voter, voter === ERIN ? 'decline' : 'accept'),
   }));
-  const verdict = holdVerdict({ approvals: 16 });
-  const decision = decisionOf({ ...call, verdict, votes }, HELD_AT_MS);
+  const decision = decisionOf({ ...heldOn({ approvals: 16 }), votes }, HELD_AT_MS);
   expect(decision?.votes).toHaveLength(32);
   expect(decision?.votes[0]?.voter).toEqual(ERIN);
 });
@@ -148,7 +147,7 @@ test('its requester sees a call, whoever may decide it sees it, and for all othe
     [true, true],
     [false, false],
   ]);
-  const own = newlyHeld(PLACE, holdVerdict({ approvers: [], requesterMayDecide: true }), HELD_AT_MS);
+  const own = heldOn({ approvers: [], requesterMayDecide: true });
   expect([ALICE, BOB].map((person) => [maySee(person, own), mayDecide(person, own)])).toEqual([
     [true, true],
     [false, false],

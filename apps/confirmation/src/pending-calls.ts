@@ -30,6 +30,8 @@ interface Known {
   readonly callId: CallId;
   readonly verdict?: HoldVerdict;
   readonly heldAtMs?: EpochMs;
+  /** W3C Trace Context of the request. */
+  readonly traceparent?: string;
   /** One of each voter. */
   readonly votes: readonly CastVote[];
   readonly cancelled?: Cancelled;
@@ -44,7 +46,7 @@ export interface HeldCall extends Known {
 
 /** A stored fact, as far as holding depends on it. */
 export type SeenFact = { readonly flow: Name; readonly callId: CallId } & (
-  | { readonly fact: 'verdict'; readonly verdict: Verdict; readonly storedAtMs: EpochMs }
+  | { readonly fact: 'verdict'; readonly verdict: Verdict; readonly storedAtMs: EpochMs; readonly traceparent?: string }
   | { readonly fact: 'voted'; readonly cast: CastVote }
   | { readonly fact: 'cancel'; readonly cancelled: Cancelled }
   | { readonly fact: 'decided' }
@@ -98,9 +100,10 @@ export class PendingCalls {
   }
 }
 
-/** A held call whose verdict is all that is known of it. */
-export function newlyHeld(place: Pick<Known, 'flow' | 'callId'>, verdict: HoldVerdict, heldAtMs: EpochMs): HeldCall {
-  return { flow: place.flow, callId: place.callId, verdict, heldAtMs, votes: [] };
+/** The call as this fact alone shows it; `undefined` when the fact holds nothing. */
+export function heldBy(fact: SeenFact): HeldCall | undefined {
+  const known = evolve({ flow: fact.flow, callId: fact.callId, votes: [] }, fact);
+  return isHeld(known) ? known : undefined;
 }
 
 function evolve(known: Known, fact: SeenFact): Known {
@@ -109,12 +112,19 @@ function evolve(known: Known, fact: SeenFact): Known {
   switch (fact.fact) {
     case 'verdict':
       if (fact.verdict.step !== 'hold') return { flow, callId, votes: [] };
-      return { ...known, verdict: fact.verdict, heldAtMs: fact.storedAtMs };
+      return { ...known, ...holdOf(fact.verdict, fact) };
     case 'voted':
       return { ...known, votes: withVote(votes, fact.cast) };
     case 'cancel':
       return { ...known, cancelled: fact.cancelled };
   }
+}
+
+function holdOf(
+  verdict: HoldVerdict,
+  { storedAtMs, traceparent }: { storedAtMs: EpochMs; traceparent?: string },
+): Pick<HeldCall, 'verdict' | 'heldAtMs' | 'traceparent'> {
+  return { verdict, heldAtMs: storedAtMs, ...(traceparent === undefined ? {} : { traceparent }) };
 }
 
 /** P1: a voter's vote replaces its repeat, and the order is that of the ledger. */
