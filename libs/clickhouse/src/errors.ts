@@ -1,0 +1,25 @@
+// What the runtime must do about ClickHouse's errors.
+
+import { ClickHouseError } from '@clickhouse/client';
+import { RefusedError, RetryableError, type FlowMcpError } from '@flow-mcp/kernel';
+
+const AUTHENTICATION_FAILED = '516';
+
+/** Wrong credentials need a person; everything else may pass, and the same bytes may be sent again. */
+export function asFlowMcpError(error: unknown): FlowMcpError {
+  if (error instanceof ClickHouseError && error.code === AUTHENTICATION_FAILED) {
+    const message = 'ClickHouse refuses our user; correct the user name or its password file.';
+    return new RefusedError('ERR_CONFIG_INVALID', message, { cause: error });
+  }
+  const message =
+    error instanceof ClickHouseError
+      ? `ClickHouse answered with error ${error.code} (${error.type ?? 'UNKNOWN'}); its log says more.`
+      : 'ClickHouse does not answer; start it or correct its address.';
+  return new RetryableError('ERR_DATABASE_UNAVAILABLE', message, { cause: error });
+}
+
+/** Like `asFlowMcpError`, without a cause: what ClickHouse says of rows that it cannot read quotes them. */
+export function asInsertError(error: unknown): FlowMcpError {
+  const { code, message } = asFlowMcpError(error);
+  return code === 'ERR_CONFIG_INVALID' ? new RefusedError(code, message) : new RetryableError(code, message);
+}
