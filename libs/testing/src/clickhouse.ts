@@ -1,7 +1,7 @@
 // The embedded ClickHouse for one test: ephemeral port, temporary folder, passwords of its own.
 
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,9 +35,14 @@ export interface ClickHouseLogin {
 // Resolved by place, not by package: a library does not depend on an application. The test target builds it first.
 const MAIN = fileURLToPath(new URL('../../../apps/clickhouse-embedded/dist/main.js', import.meta.url));
 
-/** Starts it. @throws Error with the end of its output when it does not start. */
-export async function startClickHouse(): Promise<ClickHouseFixture> {
-  const directory = await mkdtemp(join(tmpdir(), 'flow-mcp-clickhouse-'));
+/**
+ * Starts it.
+ * @param options.directory where its data lies, kept for the next start; a temporary folder, removed by `stop`, unless told
+ * @throws Error with the end of its output when it does not start
+ */
+export async function startClickHouse(options: { readonly directory?: string } = {}): Promise<ClickHouseFixture> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flow-mcp-clickhouse-')));
+  await mkdir(directory, { recursive: true });
   const passwordFile = await writePassword(join(directory, 'password'));
   const readerFile = await writePassword(join(directory, 'reader-password'));
   const start = (port: number) =>
@@ -76,7 +81,7 @@ export async function startClickHouse(): Promise<ClickHouseFixture> {
     },
     stop: async () => {
       await child.stop();
-      await rm(directory, { recursive: true, force: true });
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
 }
