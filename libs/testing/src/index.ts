@@ -4,3 +4,14 @@ export { startClickHouse, type ClickHouseFixture, type ClickHouseLogin } from '.
 export { freePort } from './stack/ports.js';
 export { runApp, type ServiceProcess } from './stack/service-process.js';
 export { SERVICES, startStack, type Service, type Stack, type StackOptions } from './stack/stack.js';
+export { startCountingServer, type CountingServer, type Execution } from './upstreams/counting.js';
+export { startJiraMcp } from './upstreams/jira-mcp.js';
+export { type JiraStub } from './upstreams/jira-stub.js';
+export { type Upstream } from './upstreams/node-server.js';
+export { startPayments, type Payments, type PaymentsOptions } from './upstreams/payments.js';
+export { startPostgresMcp, type PostgresMcp } from './upstreams/postgres-mcp.js';
+export { startEverything, startFilesystem, startMemory } from './upstreams/public-library.js';
+export { startServiceNow } from './upstreams/servicenow.js';
+export { type ServiceNowStub } from './upstreams/servicenow-stub.js';
+export { callDirectly, textOf } from './upstreams/sdk-client.js';
+export { createThrowawayCa, type ThrowawayCa } from './upstreams/throwaway-ca.js';
