@@ -8,9 +8,9 @@ import { nextStep, type CallFacts, type NextStep, type Trigger } from '@flow-mcp
 import { parseCallSubject, type Resumed, type RunTerms, type Settled, type Verdict } from '@flow-mcp/contracts';
 import { callTokenId } from '@flow-mcp/identity';
 import type { Delivery, Disposition } from '@flow-mcp/messaging';
-import { authenticationLabel } from './authentication.js';
 import type { CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
+import { authenticationLabel } from './credentials.js';
 import type { LostRuns } from './lost-runs.js';
 import type { Runner } from './runner.js';
 import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
@@ -139,7 +139,7 @@ async function load({ fact }: Delivery, trigger: Trigger, log: CallLog): Promise
   if (verdict !== undefined) found.verdict = verdict;
   if (resumed !== undefined) found.resumed = resumed;
   if (retried !== undefined) found.retried = retried;
-  if (settled !== undefined) found.settled = settled as Settled;
+  if (settled !== undefined) found.settled = settled;
   return { ...found, retrySafe: verdict !== undefined && verdict.step !== 'refuse' && verdict.retrySafe };
 }
 

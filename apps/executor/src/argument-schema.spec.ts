@@ -1,4 +1,4 @@
-import { RefusedError, type JsonObject } from '@flow-mcp/kernel';
+import { type RefusedError, type JsonObject } from '@flow-mcp/kernel';
 import { ArgumentSchemas } from './argument-schema.js';
 
 let serial = 0;

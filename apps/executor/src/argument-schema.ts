@@ -60,7 +60,7 @@ const OPTIONS: Options = {
   validateFormats: false,
   addUsedSchema: false,
   logger: false,
-  code: { regExp: linearTime as never },
+  code: { regExp: linearTime },
 };
 
 function compile(schema: JsonObject): Validate | RefusedError {
@@ -91,15 +91,21 @@ function unusableSchema(why: string, cause?: unknown): RefusedError {
 }
 
 function invalidArguments(error: ErrorObject | undefined): RefusedError {
-  const path = (error?.instancePath ?? '').split('/').slice(1, 8).join('.').slice(0, 200);
-  const field = path === '' ? 'arguments' : `arguments.${path}`;
-  const missing = (error?.params as { missingProperty?: string } | undefined)?.missingProperty;
-  const extra = (error?.params as { additionalProperty?: string } | undefined)?.additionalProperty;
-  const detail = extra === undefined ? (error?.message ?? 'is not valid') : `must not hold \`${extra.slice(0, 64)}\``;
-  const full = missing === undefined ? field : `${field}.${missing.slice(0, 64)}`;
+  const { missingProperty, additionalProperty } = (error?.params ?? {}) as Partial<Record<string, string>>;
+  const field = [
+    'arguments',
+    ...placeOf(error),
+    ...(missingProperty === undefined ? [] : [missingProperty.slice(0, 64)]),
+  ].join('.');
+  const allowed = error?.message?.slice(0, 300) ?? 'is not valid';
+  const extra = additionalProperty === undefined ? allowed : `must not hold \`${additionalProperty.slice(0, 64)}\``;
   return new RefusedError(
     'ERR_ARGUMENTS_INVALID',
-    `\`${full}\` ${missing === undefined ? detail.slice(0, 300) : 'is required'}.`,
-    { field: full },
+    `\`${field}\` ${missingProperty === undefined ? extra : 'is required'}.`,
+    { field },
   );
+}
+
+function placeOf(error: ErrorObject | undefined): string[] {
+  return (error?.instancePath ?? '').slice(0, 200).split('/').slice(1, 8);
 }

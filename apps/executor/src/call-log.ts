@@ -8,10 +8,11 @@ import {
   decode,
   encode,
   siblingSubject,
+  voteSubject,
   type CallFact,
   type MessageOf,
 } from '@flow-mcp/contracts';
-import { RetryableError } from '@flow-mcp/kernel';
+import { RetryableError, type CallId, type EpochMs, type Name } from '@flow-mcp/kernel';
 import type { FactHeaders, StoredFact } from '@flow-mcp/messaging';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -69,6 +70,11 @@ export class CallLog {
   async read<F extends SingleFact>(of: { readonly subject: string }, fact: F): Promise<FactMessage<F> | undefined> {
     const stored = await this.#store.read(siblingSubject(of.subject, fact));
     return stored === undefined ? undefined : decodeFact(fact, stored);
+  }
+
+  /** When the broker stored a person's vote; `undefined` when this read did not find it. */
+  async votedAtMs(flow: Name, callId: CallId, voter: string): Promise<EpochMs | undefined> {
+    return (await this.#store.read(voteSubject(flow, callId, voter)))?.storedAtMs;
   }
 
   #envelope(cause: StoredFact, type: string): FactHeaders {

@@ -1,48 +1,35 @@
 // rpc `executor.discover`: asks a server for its tools, as `flow-mcp` itself, with its keys and secrets.
 
 import { discoverRpc, type RpcAnswer, type RpcQuestion } from '@flow-mcp/contracts';
-import { mintServiceToken, type KeyRing } from '@flow-mcp/identity';
 import { RetryableError } from '@flow-mcp/kernel';
 import type { Discovery, Upstream } from '@flow-mcp/upstream';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
-import { authenticationHeaders } from './authentication.js';
 import { SYSTEM_CLOCK } from './clock.js';
+import { Credentials } from './credentials.js';
 import { RegistryCopy, type RegisteredServer } from './registry-copy.js';
-import { Secrets } from './secrets.js';
-import { CALL_KEYS, STOPPING, UPSTREAM } from './tokens.js';
+import { DRAINING, UPSTREAM } from './tokens.js';
 
 const DISCOVERY_MS_MAX = 15_000;
-
-/** What `DiscoverController` works with. */
-export interface DiscoveryKeys {
-  readonly ring: KeyRing<'call-signing'>;
-  /** `iss` of our JWTs. */
-  readonly issuer: string;
-}
 
 /** Authorised by the NATS permission on its subject: the registry alone. */
 @Controller()
 export class DiscoverController {
   readonly #upstream: Upstream;
   readonly #registry: RegistryCopy;
-  readonly #keys: DiscoveryKeys;
-  readonly #secrets: Secrets;
-  readonly #stopping: AbortSignal;
+  readonly #credentials: Credentials;
+  readonly #draining: AbortSignal;
 
   constructor(
     @Inject(UPSTREAM) upstream: Upstream,
     @Inject(RegistryCopy) registry: RegistryCopy,
-    @Inject(CALL_KEYS) keys: DiscoveryKeys,
-    @Inject(Secrets) secrets: Secrets,
-    // eslint-disable-next-line max-params -- Nest injects by position
-    @Inject(STOPPING) stopping: AbortSignal,
+    @Inject(Credentials) credentials: Credentials,
+    @Inject(DRAINING) draining: AbortSignal,
   ) {
     this.#upstream = upstream;
     this.#registry = registry;
-    this.#keys = keys;
-    this.#secrets = secrets;
-    this.#stopping = stopping;
+    this.#credentials = credentials;
+    this.#draining = draining;
   }
 
   @MessagePattern(discoverRpc.subject)
@@ -58,28 +45,13 @@ export class DiscoverController {
     return answerOf(await this.#ask(registered));
   }
 
-  #ask(registered: RegisteredServer): Promise<Discovery> {
-    const { terms, generation } = registered;
+  #ask({ terms, generation }: RegisteredServer): Promise<Discovery> {
     const timeoutMs = Math.min(DISCOVERY_MS_MAX, terms.limits.timeoutMs);
     return this.#upstream.discover({
       server: { name: terms.name, generation, url: terms.url, protocol: terms.protocol },
-      authorize: () => authenticationHeaders(terms, this.#secrets, () => this.#mint(registered, timeoutMs)),
+      authorize: () => this.#credentials.forService(terms, timeoutMs),
       timeoutMs,
-      signal: this.#stopping,
-    });
-  }
-
-  #mint({ terms }: RegisteredServer, timeoutMs: number): Promise<string> {
-    const nowMs = SYSTEM_CLOCK.wallMs();
-    const { ring, issuer } = this.#keys;
-    const { audience } = terms.authentication;
-    return mintServiceToken(ring, {
-      issuer,
-      audience,
-      server: terms.name,
-      groups: terms.discoveryGroups,
-      nowMs,
-      expiresAtMs: nowMs + timeoutMs,
+      signal: this.#draining,
     });
   }
 }

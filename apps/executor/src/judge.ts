@@ -27,14 +27,15 @@ import {
   type ErrorCode,
 } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
-import { NOT_VISIBLE, decide, type Decision } from '@flow-mcp/policy';
+import { NOT_VISIBLE } from '@flow-mcp/policy';
 import type { Admission, Rejected, Slot } from './admission.js';
 import type { ArgumentSchemas } from './argument-schema.js';
-import { authenticationLabel } from './authentication.js';
+import { askPolicy, type Answer } from './ask-policy.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
+import { authenticationLabel } from './credentials.js';
 import type { LedgerRoom } from './ledger-room.js';
-import type { OfferedTool, RegisteredServer, RegistryCopy } from './registry-copy.js';
+import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
 
 /** What a run needs, as it was when it was decided: what runs is what was decided upon. */
 export interface Go {
@@ -124,34 +125,14 @@ export class Judge {
   async #decide(fact: StoredFact, call: CallSubject, actor: Actor): Promise<Judgement> {
     expectType(FACT_CONTRACTS.requested, fact.headers.get(HEADERS.type));
     const requested = decode(FACT_CONTRACTS.requested, fact.payload, LIMITS.requestedBytes);
-    const { decision, server, offered } = this.#ask(call, actor, requested);
-    if (decision.effect === 'refuse') throw notVisible();
+    const answer = askPolicy(this.#registry, actor, call.flow, requested);
+    const { decision, server, offered } = answer;
     this.#schemas.check(offered.sha256, offered.definition.inputSchema, requested.arguments);
     this.#checkTime(requested);
     this.#surroundings.room.check();
-    const part = this.#part(call, actor, { requested, server, offered, decision });
+    const part = partOf(call, actor, requested, answer);
     if (decision.effect === 'hold') return { verdict: this.#hold(call, requested, part, server) };
     return this.#run(call, requested, part, server);
-  }
-
-  #ask(
-    call: CallSubject,
-    person: Actor,
-    requested: Requested,
-  ): { decision: Decision; server: RegisteredServer; offered: OfferedTool } {
-    const server = this.#registry.server(requested.server);
-    const offered = this.#registry.tool(requested.server, requested.tool);
-    const decision = decide({
-      person,
-      flow: this.#registry.flow(call.flow),
-      server: server?.terms,
-      tool:
-        offered === undefined
-          ? undefined
-          : { name: requested.tool, readOnlyHint: offered.definition.annotations?.['readOnlyHint'] === true },
-    });
-    if (server === undefined || offered === undefined) throw notVisible();
-    return { decision, server, offered };
   }
 
   #checkTime({ deadlineMs }: Requested): void {
@@ -162,34 +143,6 @@ export class Judge {
         { field: 'deadlineMs' },
       );
     }
-  }
-
-  #part(
-    { flow }: CallSubject,
-    actor: Actor,
-    {
-      requested,
-      server,
-      offered,
-      decision,
-    }: {
-      requested: Requested;
-      server: RegisteredServer;
-      offered: OfferedTool;
-      decision: Exclude<Decision, { effect: 'refuse' }>;
-    },
-  ): DecisionPart {
-    const { terms, generation } = server;
-    return {
-      actor,
-      rule: decision.rule,
-      flow: { name: flow, generation: this.#registry.flow(flow)?.generation ?? 1 },
-      server: { name: terms.name, generation, url: terms.url, authentication: authenticationLabel(terms) },
-      tool: requested.tool,
-      toolDefinitionSha256: offered.sha256,
-      argumentsSha256: argumentsSha256(requested.arguments),
-      retrySafe: decision.retrySafe,
-    };
   }
 
   #hold(call: CallSubject, requested: Requested, part: DecisionPart, { terms }: RegisteredServer): Verdict {
@@ -271,9 +224,24 @@ export function digestOf(
   return holdDigest({ ...content, arguments: requested.arguments, ...bound });
 }
 
-/** Said of whatever this person cannot see, whether it exists or not. */
-export function notVisible(): RefusedError {
-  return new RefusedError('ERR_TOOL_NOT_VISIBLE', `${NOT_VISIBLE.text} List the tools again.`);
+function partOf(
+  { flow }: CallSubject,
+  actor: Actor,
+  { tool, arguments: given }: Requested,
+  answer: Answer,
+): DecisionPart {
+  const { decision, flowGeneration, server, offered } = answer;
+  const { name, url } = server.terms;
+  return {
+    actor,
+    rule: decision.rule,
+    flow: { name: flow, generation: flowGeneration },
+    server: { name, generation: server.generation, url, authentication: authenticationLabel(server.terms) },
+    tool,
+    toolDefinitionSha256: offered.sha256,
+    argumentsSha256: argumentsSha256(given),
+    retrySafe: decision.retrySafe,
+  };
 }
 
 const OUTCOME_OF: Partial<Record<ErrorCode, Refusal['outcome']>> = {

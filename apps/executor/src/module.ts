@@ -12,6 +12,7 @@ import { CallLog } from './call-log.js';
 import { Cancellations } from './cancellations.js';
 import { SYSTEM_CLOCK as clock } from './clock.js';
 import type { ExecutorConfig } from './config.js';
+import { Credentials } from './credentials.js';
 import { DiscoverController } from './discover.controller.js';
 import { followRegistry } from './follow-registry.js';
 import { Judge } from './judge.js';
@@ -30,7 +31,7 @@ import { Resumer } from './resume.js';
 import { Runner } from './runner.js';
 import { Secrets } from './secrets.js';
 import { Shutdown } from './shutdown.js';
-import { CALL_KEYS, OBJECTS, PASSES, PEOPLE, STEPS, STOPPING, UPSTREAM } from './tokens.js';
+import { DRAINING, OBJECTS, PASSES, PEOPLE, STEPS, UPSTREAM } from './tokens.js';
 
 class ExecutorModule {}
 
@@ -44,7 +45,7 @@ interface Parts {
   readonly registry: RegistryCopy;
   readonly upstream: Upstream;
   readonly cancellations: Cancellations;
-  readonly secrets: Secrets;
+  readonly credentials: Credentials;
   /** Aborts when nothing may be waited for any more. */
   readonly stopping: AbortController;
 }
@@ -65,38 +66,38 @@ export async function executorModule(host: ExecutorHost): Promise<DynamicModule>
 
 async function openParts(host: ExecutorHost): Promise<Parts> {
   const { broker, config } = host;
+  const proofs = await openProofs(config);
   return {
     ledger: createLedger(broker, STREAMS.LEDGER.name),
     objects: openObjects(broker, RESULTS_BUCKET),
-    proofs: await openProofs(config),
+    proofs,
     registry: followRegistry(host),
     upstream: await openUpstream(host),
     cancellations: new Cancellations(),
-    secrets: new Secrets(config.secretsDir),
+    credentials: new Credentials(proofs.ring, config.outboundIssuer, new Secrets(config.secretsDir), clock),
     stopping: new AbortController(),
   };
 }
 
-function providers(host: ExecutorHost, { proofs, registry, upstream, secrets, objects }: Parts): Provider[] {
+function providers(host: ExecutorHost, { proofs, registry, upstream, credentials, objects }: Parts): Provider[] {
   const { ring, passes, receiptKeys } = proofs;
   return [
     { provide: RegistryCopy, useValue: registry },
-    { provide: Secrets, useValue: secrets },
+    { provide: Credentials, useValue: credentials },
     { provide: PEOPLE, useValue: openPeople(host) },
     { provide: PASSES, useValue: passes },
     { provide: UPSTREAM, useValue: upstream },
     { provide: OBJECTS, useValue: objects },
-    { provide: CALL_KEYS, useValue: { ring, issuer: host.config.outboundIssuer } },
-    { provide: STOPPING, useValue: host.draining },
+    { provide: DRAINING, useValue: host.draining },
     { provide: PUBLISHED_KEYS, useValue: { callSigning: () => ring.publicJwks(), receipts: receiptKeys } },
   ];
 }
 
 /** The way of a call: judge, run, settle; and again after a hold. */
 function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: Parts): Provider[] {
-  const { ledger, objects, proofs, registry, upstream, cancellations, secrets } = parts;
-  const { passes, receiptKeys, ring: keys } = proofs;
-  const { outboundIssuer: issuer, runGraceMs: graceMs } = config;
+  const { ledger, objects, proofs, registry, upstream, cancellations, credentials } = parts;
+  const { passes, receiptKeys } = proofs;
+  const graceMs = config.runGraceMs;
   const stopping = parts.stopping.signal;
   const room = new LedgerRoom();
   room.watch(ledger, logger, draining);
@@ -105,25 +106,13 @@ function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: 
   const judge = new Judge(registry, passes, gates, { clock, cancellations, room });
   const publish = (subject: string, payload: Uint8Array) => broker.publish(subject, payload);
   const results = new Results(objects);
-  const runner = new Runner({
-    log,
-    upstream,
-    results,
-    cancellations,
-    secrets,
-    keys,
-    issuer,
-    clock,
-    publish,
-    logger,
-    stopping,
-  });
+  const runner = new Runner({ log, upstream, results, cancellations, credentials, clock, publish, logger, stopping });
   const steps: Steps = { log, runner, registry, lost: new LostRuns(clock.monotonicMs), clock, graceMs, stopping };
   return [
     { provide: CallLog, useValue: log },
     { provide: STEPS, useValue: steps },
     { provide: Judge, useValue: judge },
-    { provide: Resumer, useValue: new Resumer(registry, judge, { passes, receiptKeys }, clock) },
+    { provide: Resumer, useValue: new Resumer(registry, judge, { passes, receiptKeys, log }, clock) },
   ];
 }
 

@@ -12,7 +12,7 @@ import {
   type Settled,
   type Verdict,
 } from '@flow-mcp/contracts';
-import { createPassAuthority, signWithSecret, type KeyRing } from '@flow-mcp/identity';
+import { createPassAuthority, signWithSecret } from '@flow-mcp/identity';
 import { RetryableError } from '@flow-mcp/kernel';
 import { MessageHeaders, type Delivery, type StoredFact } from '@flow-mcp/messaging';
 import type { CallAnswer } from '@flow-mcp/upstream';
@@ -20,6 +20,7 @@ import { Admission } from './admission.js';
 import { ArgumentSchemas } from './argument-schema.js';
 import { CallLog, type FactStore } from './call-log.js';
 import { Cancellations } from './cancellations.js';
+import type { Credentials } from './credentials.js';
 import { Judge } from './judge.js';
 import { LedgerRoom } from './ledger-room.js';
 import { LostRuns } from './lost-runs.js';
@@ -27,7 +28,6 @@ import { OnRequested } from './on-requested.js';
 import { RegistryCopy } from './registry-copy.js';
 import { Results } from './results.js';
 import { Runner } from './runner.js';
-import { Secrets } from './secrets.js';
 
 const CALL_ID = '01932b4c-8f00-7abc-8def-0123456789ab';
 const NOW = 0x01932b4c8f00;
@@ -132,9 +132,7 @@ function executorIn(world: World, setup: Setup = {}): OnRequested {
     upstream,
     results: new Results({ put: async () => undefined }),
     cancellations,
-    secrets: new Secrets(undefined),
-    keys: {} as KeyRing<'call-signing'>,
-    issuer: 'https://flow-mcp.example',
+    credentials: {} as Credentials,
     clock,
     publish: () => undefined,
     logger,

@@ -8,18 +8,19 @@ import {
   parseCallSubject,
   type CallSubject,
   type Decided,
-  type HoldTerms,
   type Requested,
   type Resumed,
   type Verdict,
 } from '@flow-mcp/contracts';
-import { callTokenId, verifyReceipt, type PassAuthority, type PublicJwks } from '@flow-mcp/identity';
+import { callTokenId, verifyReceipt, voterToken, type PassAuthority, type PublicJwks } from '@flow-mcp/identity';
 import { FlowMcpError, RefusedError, RetryableError } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
-import { decide, samePerson, tally } from '@flow-mcp/policy';
-import { authenticationLabel } from './authentication.js';
+import { samePerson, tally } from '@flow-mcp/policy';
+import { askPolicy } from './ask-policy.js';
+import type { CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
-import { digestOf, notVisible, refuse, type Go, type Judge } from './judge.js';
+import { authenticationLabel } from './credentials.js';
+import { digestOf, refuse, type Go, type Judge } from './judge.js';
 import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
 
 /** A verdict that holds. */
@@ -40,19 +41,22 @@ export interface Resumption {
   readonly go?: Go;
 }
 
+/** What decisions are verified with. */
+export interface ResumerProofs {
+  readonly passes: PassAuthority;
+  readonly receiptKeys: () => Promise<PublicJwks>;
+  /** Where votes are recorded. */
+  readonly log: Pick<CallLog, 'votedAtMs'>;
+}
+
 /** See the file's header. */
 export class Resumer {
   readonly #registry: RegistryCopy;
   readonly #judge: Judge;
-  readonly #proofs: { passes: PassAuthority; receiptKeys: () => Promise<PublicJwks> };
+  readonly #proofs: ResumerProofs;
   readonly #clock: Clock;
 
-  constructor(
-    registry: RegistryCopy,
-    judge: Judge,
-    proofs: { passes: PassAuthority; receiptKeys: () => Promise<PublicJwks> },
-    clock: Clock,
-  ) {
+  constructor(registry: RegistryCopy, judge: Judge, proofs: ResumerProofs, clock: Clock) {
     this.#registry = registry;
     this.#judge = judge;
     this.#proofs = proofs;
@@ -74,7 +78,7 @@ export class Resumer {
   }
 
   /** R1, R2. */
-  async #verify(subject: CallSubject, { fact, decided, requested, verdict }: DecidedCall): Promise<void> {
+  async #verify(subject: CallSubject, { decided, requested, verdict }: DecidedCall): Promise<void> {
     const { hold } = verdict;
     const { expiresAtMs, runBeforeMs, nonce } = hold;
     const digest = digestOf(subject, requested, verdict, { expiresAtMs, runBeforeMs, nonce });
@@ -82,41 +86,38 @@ export class Resumer {
       throw broken('The decision is not about what was held');
     const { flow, callId } = subject;
     await verifyReceipt(decided.receipt, await this.#proofs.receiptKeys(), { ...decided, flow, callId });
-    if (decided.decision === 'accepted')
-      this.#verifyVotes(subject, decided, { hold, verdict, votedAtMs: Math.min(fact.storedAtMs, expiresAtMs) });
+    if (decided.decision === 'accepted') await this.#verifyVotes(subject, decided, verdict);
   }
 
-  #verifyVotes(
-    { flow, callId }: CallSubject,
-    { votes }: Decided,
-    { hold, verdict, votedAtMs }: { hold: HoldTerms; verdict: HoldVerdict; votedAtMs: number },
-  ): void {
+  /** Each vote is the voter's own, was recorded by the broker, and together they accept. */
+  async #verifyVotes({ flow, callId }: CallSubject, { votes }: Decided, { actor, hold }: HoldVerdict): Promise<void> {
+    const { passes, log } = this.#proofs;
     for (const { voter, vote, digest, reason, pass, hmac } of votes) {
-      const proved = this.#proofs.passes.verifyVote({ flow, callId, digest, vote, reason, pass, hmac, votedAtMs });
+      const votedAtMs = await log.votedAtMs(flow, callId, voterToken(voter));
+      if (votedAtMs === undefined) {
+        throw new RetryableError('ERR_BROKER_UNAVAILABLE', 'A vote of a decided call was not found by this read.');
+      }
+      const proved = passes.verifyVote({ flow, callId, digest, vote, reason, pass, hmac, votedAtMs });
       if (!samePerson(proved, voter) || digest !== hold.digest) throw broken('A vote is not the voter’s own');
     }
-    if (tally(votes, verdict.actor, hold).state !== 'accepted') throw broken('The votes do not accept the call');
+    if (tally(votes, actor, hold).state !== 'accepted') throw broken('The votes do not accept the call');
   }
 
   /** R3. */
   #ask({ flow }: CallSubject, { requested, verdict }: DecidedCall): RegisteredServer {
-    const server = this.#registry.server(requested.server);
-    const offered = this.#registry.tool(requested.server, requested.tool);
-    const tool = offered && {
-      name: requested.tool,
-      readOnlyHint: offered.definition.annotations?.['readOnlyHint'] === true,
-    };
-    const decision = decide({ person: verdict.actor, flow: this.#registry.flow(flow), server: server?.terms, tool });
-    if (server === undefined || decision.effect === 'refuse') throw notVisible();
+    const { decision, server, offered } = askPolicy(this.#registry, verdict.actor, flow, requested);
     const { url } = server.terms;
-    const same =
-      decision.effect === 'hold' &&
-      decision.rule.id === verdict.rule.id &&
-      decision.rule.text === verdict.rule.text &&
-      offered?.sha256 === verdict.toolDefinitionSha256 &&
-      url === verdict.server.url &&
-      authenticationLabel(server.terms) === verdict.server.authentication;
-    if (!same) throw changed();
+    const today = [
+      decision.effect,
+      decision.rule.id,
+      decision.rule.text,
+      offered.sha256,
+      url,
+      authenticationLabel(server.terms),
+    ];
+    const { rule, toolDefinitionSha256, server: then } = verdict;
+    const held = ['hold', rule.id, rule.text, toolDefinitionSha256, then.url, then.authentication];
+    if (today.some((value, at) => value !== held[at])) throw changed();
     return server;
   }
 

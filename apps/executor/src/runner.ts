@@ -18,19 +18,17 @@ import {
   type Settled,
 } from '@flow-mcp/contracts';
 import { outcomeOf, type UpstreamAnswer } from '@flow-mcp/call';
-import { mintCallToken, type KeyRing } from '@flow-mcp/identity';
 import { describeError, isJsonObject } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
 import type { Logger } from '@flow-mcp/service-host';
 import type { CallRequest, Upstream, UpstreamProgress } from '@flow-mcp/upstream';
-import { authenticationHeaders } from './authentication.js';
 import type { CallLog } from './call-log.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
+import type { Credentials } from './credentials.js';
 import { personKey } from './judge.js';
 import type { RegisteredServer } from './registry-copy.js';
 import type { Results } from './results.js';
-import type { Secrets } from './secrets.js';
 
 /** One run, on the terms of its won arbiter. */
 export interface RunOrder {
@@ -52,10 +50,7 @@ export interface RunnerParts {
   readonly upstream: Pick<Upstream, 'call'>;
   readonly results: Results;
   readonly cancellations: Cancellations;
-  readonly secrets: Secrets;
-  readonly keys: KeyRing<'call-signing'>;
-  /** `iss` of our JWTs. */
-  readonly issuer: string;
+  readonly credentials: Credentials;
   readonly clock: Clock;
   readonly publish: (subject: string, payload: Uint8Array) => void;
   readonly logger: Logger;
@@ -102,22 +97,13 @@ export class Runner {
     signal: AbortSignal,
   ): CallRequest {
     const { terms, generation } = server;
-    const { keys, issuer, secrets, clock } = this.#parts;
     const { flow, callId } = parseCallSubject(fact.subject);
-    const nowMs = clock.wallMs();
-    const token = {
-      issuer,
-      audience: terms.authentication.audience,
-      server: terms.name,
-      nowMs,
-      expiresAtMs: nowMs + timeoutMs,
-    };
-    const call = { person: actor, flow, callId, attempt: run.attempt, tool: requested.tool, argumentsSha256 };
+    const claims = { person: actor, flow, callId, attempt: run.attempt, tool: requested.tool, argumentsSha256 };
     const traceparent = fact.headers.get(HEADERS.traceparent);
     return {
       server: { name: terms.name, generation, url: terms.url, protocol: terms.protocol },
       person: personKey(actor),
-      authorize: () => authenticationHeaders(terms, secrets, () => mintCallToken(keys, { ...token, ...call })),
+      authorize: () => this.#parts.credentials.forRun(terms, claims, timeoutMs),
       tool: requested.tool,
       arguments: requested.arguments,
       meta: { 'flow-mcp/callId': callId, ...(traceparent === undefined ? {} : { traceparent }) },
