@@ -54,9 +54,9 @@ interface Grants {
 const facts = (...names: CallFact[]) => names.map((fact) => everyCall(fact));
 const info = (stream: string) => `$JS.API.STREAM.INFO.${stream}`;
 const readFact = (stream: StreamName) => `$JS.API.DIRECT.GET.${stream}.${STREAMS[stream].subject}`;
-const follow = (stream: StreamName, filter: string) => [
+/** Ephemeral consumers with this filter; their names are random, so pulling is granted for the stream. */
+const follow = (stream: string, filter: string) => [
   `$JS.API.CONSUMER.CREATE.${stream}.*.${filter}`,
-  `$JS.API.CONSUMER.INFO.${stream}.*`,
   `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
 ];
 const durable = ({ stream, durable: name }: (typeof CONSUMERS)[keyof typeof CONSUMERS]) => [
@@ -65,11 +65,15 @@ const durable = ({ stream, durable: name }: (typeof CONSUMERS)[keyof typeof CONS
   `$JS.ACK.${stream}.${name}.>`,
 ];
 const readBucket = (bucket: string) => [
-  info(`KV_${bucket}`),
   `$JS.API.DIRECT.GET.KV_${bucket}.$KV.${bucket}.>`,
-  `$JS.API.CONSUMER.CREATE.KV_${bucket}.*.$KV.${bucket}.>`,
-  `$JS.API.CONSUMER.INFO.KV_${bucket}.*`,
-  `$JS.API.CONSUMER.MSG.NEXT.KV_${bucket}.*`,
+  ...follow(`KV_${bucket}`, `$KV.${bucket}.>`),
+];
+/** Chunks are read by sequence, which only the bare form of the direct get can do. */
+const objects = (bucket: string) => [
+  `$O.${bucket}.C.*`,
+  `$O.${bucket}.M.*`,
+  `$JS.API.DIRECT.GET.OBJ_${bucket}`,
+  `$JS.API.DIRECT.GET.OBJ_${bucket}.$O.${bucket}.M.*`,
 ];
 const stored = (fact: CallFact) => storedSubject(everyCall(fact));
 const streamInfos = [info('LEDGER'), info('REGISTRY')];
@@ -108,10 +112,7 @@ const GRANTS: Readonly<Record<NatsUser, Grants>> = {
       ...follow('REGISTRY', STREAMS.REGISTRY.subject),
       readFact('LEDGER'),
       ...readBucket(TOOLS_BUCKET),
-      info(`OBJ_${RESULTS_BUCKET}`),
-      `$O.${RESULTS_BUCKET}.>`,
-      `$JS.API.DIRECT.GET.OBJ_${RESULTS_BUCKET}.$O.${RESULTS_BUCKET}.>`,
-      `$JS.API.CONSUMER.CREATE.OBJ_${RESULTS_BUCKET}.*.$O.${RESULTS_BUCKET}.>`,
+      ...objects(RESULTS_BUCKET),
     ],
     subscribe: [stored('cancel'), storedSubject(STREAMS.REGISTRY.subject)],
     serves: 'executor',

@@ -1,6 +1,6 @@
 // A fact as the broker stored it, from whichever way it was read.
 
-import { HEADERS } from '@flow-mcp/contracts';
+import { HEADERS, storedSubject } from '@flow-mcp/contracts';
 import type { EpochMs } from '@flow-mcp/kernel';
 import type { Msg } from 'nats';
 import type { Answer } from './inbox.js';
@@ -44,12 +44,15 @@ export function factOfDirectGet({ headers, payload }: Answer): StoredFact | unde
   return { subject, seq: Number(seq), storedAtMs: Date.parse(time), payload, headers, nonce: headers.get(HEADERS.id) };
 }
 
-/** A republished message; `undefined` when the broker did not write it. Its subject is the stored fact's own. */
+/**
+ * A republished message; `undefined` when it is none. Its subject is the stored fact's own. Whoever may make a consumer
+ * may have it deliver here, but not under the subject of a republished fact, so the two must agree.
+ */
 export function factOfRepublish(message: Msg): RepublishedFact | undefined {
   const { headers } = readHeaders(message);
   const subject = headers.get('Nats-Subject');
   const seq = headers.get('Nats-Sequence');
-  if (subject === undefined || seq === undefined) return undefined;
+  if (subject === undefined || seq === undefined || message.subject !== storedSubject(subject)) return undefined;
   return { subject, seq: Number(seq), payload: message.data, headers, nonce: headers.get(HEADERS.id) };
 }
 

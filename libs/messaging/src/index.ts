@@ -1,3 +1,4 @@
+export { openBucket, watchBucket, type Bucket, type WatchBucketOptions } from './bucket.js';
 export { brokerTime, type BrokerTime } from './broker-time.js';
 export { BrokerConnection, connectBroker, type BrokerOptions, type Report } from './connection.js';
 export {
@@ -13,6 +14,7 @@ export { type RepublishedFact, type StoredFact } from './fact.js';
 export { follow, type FollowOptions, type Follower } from './follow.js';
 export { createLedger, type Appended, type FactHeaders, type Ledger } from './ledger.js';
 export { MessageHeaders } from './message-headers.js';
+export { openObjects, type ObjectStore } from './objects.js';
 export { preflight } from './preflight.js';
 export { provision, type ProvisionStep } from './provision.js';
 export { request, type RpcOptions } from './rpc.js';
