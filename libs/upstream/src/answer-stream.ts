@@ -3,7 +3,7 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { disconnected, UpstreamFailure } from './failure.js';
 import type { HttpResponse } from './http-client.js';
-import { isResponse, parseMessages } from './messages.js';
+import { isResponse, messagesOf } from './messages.js';
 import { readEvents, type SseItem, type StreamBudget } from './sse-events.js';
 
 const RESUME_DELAY_MS = 500;
@@ -57,8 +57,7 @@ export class AnswerStream {
     }
     this.#resumes = 0;
     this.#lastEventId = item.id ?? this.#lastEventId;
-    if (item.data === '' || item.type !== 'message') return false;
-    return deliverAnswer(parseMessages(item.data), this.#id, this.#deliver);
+    return deliverAnswer(messagesOf(item, this.#budget), this.#id, this.#deliver);
   }
 }
 

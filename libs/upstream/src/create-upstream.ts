@@ -60,6 +60,7 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
     discover: (request) => discoverTools(request, { pool: discoveries, opener }, limits),
     stats: () => ({ sessions: people.size, discoverySessions: discoveries.size, callsInFlight }),
     async close() {
+      opener.close();
       await Promise.all([people.close(), discoveries.close()]);
       await http.close();
     },

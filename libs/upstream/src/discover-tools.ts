@@ -7,9 +7,9 @@
 import { isJsonObject, type ErrorCode, type JsonObject } from '@flow-mcp/kernel';
 import type { ToolDefinition } from '@flow-mcp/contracts';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
-import { inSession, poolKey, type Sessions } from './call-tool.js';
 import { untilAborted, withDeadline } from './deadline.js';
 import { tooLarge, notMcp, UpstreamFailure } from './failure.js';
+import { inSession, type Sessions } from './in-session.js';
 import type { UpstreamLimits } from './limits.js';
 import type { RequestContext } from './request-context.js';
 import type { Session } from './session.js';
@@ -42,8 +42,8 @@ export async function discoverTools(
     return await withDeadline(request, async (signal) => {
       const headers = await untilAborted(request.authorize(), signal);
       const context = { headers, signal, answerBytesMax: limits.messageBytesMax };
-      const { server } = request;
-      return inSession(sessions, poolKey(server, ''), { server, context }, (session) => list(session, context, limits));
+      const use = { server: request.server, person: '', context };
+      return inSession(sessions, use, (session) => list(session, context, limits));
     });
   } catch (error) {
     return unreachable(error);

@@ -1,6 +1,6 @@
 // What the two transports have in common: requests on their way, and the end of all of them.
 
-import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { UpstreamFailure } from './failure.js';
 
 /** How long a notification or a good-bye may take. */
@@ -33,11 +33,6 @@ export class InFlight {
     this.#closing.abort(reason);
     await Promise.allSettled(this.#running);
   }
-}
-
-/** `message` if it is a request. */
-export function asRequest(message: JSONRPCMessage): JSONRPCRequest | undefined {
-  return 'method' in message && 'id' in message ? message : undefined;
 }
 
 /** The id that a `notifications/cancelled` gives up; undefined for any other message. */

@@ -1,8 +1,16 @@
 // JSON-RPC 2.0 messages as a server sends them: checked, not changed.
 
-import { JSONRPCMessageSchema, type JSONRPCMessage, type RequestId } from '@modelcontextprotocol/sdk/types.js';
+import {
+  JSONRPCMessageSchema,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  type RequestId,
+} from '@modelcontextprotocol/sdk/types.js';
 import { isJsonObject, JSON_DEPTH_MAX } from '@flow-mcp/kernel';
 import { notMcp, tooLarge } from './failure.js';
+import type { SseItem, StreamBudget } from './sse-events.js';
+
+const BATCH_MAX = 100;
 
 /**
  * The messages in `text`; MCP 2025-03-26 allowed an array of them. Results are exactly what `JSON.parse` made of them.
@@ -11,7 +19,22 @@ import { notMcp, tooLarge } from './failure.js';
 export function parseMessages(text: string): readonly JSONRPCMessage[] {
   const value = parse(text);
   if (deeperThan(value, JSON_DEPTH_MAX)) throw tooLarge(`JSON nested deeper than ${JSON_DEPTH_MAX} levels`);
-  return (Array.isArray(value) ? value : [value]).map(toMessage);
+  const batch: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (batch.length > BATCH_MAX) throw tooLarge(`more than ${BATCH_MAX} messages at once`);
+  return batch.map(toMessage);
+}
+
+/** The messages that an item of a stream brings, counted. @throws UpstreamFailure */
+export function messagesOf(item: SseItem, budget: StreamBudget): readonly JSONRPCMessage[] {
+  if (item.kind !== 'event' || item.type !== 'message' || item.data === '') return [];
+  const messages = parseMessages(item.data);
+  for (const message of messages) if (asRequest(message) !== undefined) budget.spendRequest();
+  return messages;
+}
+
+/** `message` if it is a request. */
+export function asRequest(message: JSONRPCMessage): JSONRPCRequest | undefined {
+  return 'method' in message && 'id' in message ? message : undefined;
 }
 
 /** Whether `message` is a response, to whatever request. */

@@ -28,6 +28,7 @@ const REMEMBERED_MAX = 10_000;
 export class SessionOpener {
   readonly #options: OpenerOptions;
   readonly #spokeSse = new Set<string>();
+  readonly #closing = new AbortController();
 
   constructor(options: OpenerOptions) {
     this.#options = options;
@@ -39,12 +40,17 @@ export class SessionOpener {
    */
   open(server: UpstreamServer, headers: Readonly<Record<string, string>>): Promise<Session> {
     const { initializeTimeoutMs, messageBytesMax } = this.#options.limits;
-    return withDeadline({ timeoutMs: initializeTimeoutMs }, (signal) => {
+    return withDeadline({ signal: this.#closing.signal, timeoutMs: initializeTimeoutMs }, (signal) => {
       const context = { headers, signal, answerBytesMax: messageBytesMax };
       return server.protocol === 'AUTO'
         ? this.#negotiate(server, context)
         : this.#with(server.protocol, server, context);
     });
+  }
+
+  /** Gives up the sessions that are being opened. */
+  close(): void {
+    this.#closing.abort();
   }
 
   async #negotiate(server: UpstreamServer, context: RequestContext): Promise<Session> {

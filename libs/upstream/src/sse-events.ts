@@ -10,11 +10,15 @@ export interface StreamLimits {
   readonly bytesMax: number;
 }
 
+/** What a server may ask of us in one stream; each costs us a post. */
+const REQUESTS_MAX = 100;
+
 /** Counts what a stream sends. */
 export class StreamBudget {
   readonly limits: StreamLimits;
   #bytes = 0;
   #events = 0;
+  #requests = 0;
 
   constructor(limits: StreamLimits) {
     this.limits = limits;
@@ -24,6 +28,7 @@ export class StreamBudget {
   renew(): void {
     this.#bytes = 0;
     this.#events = 0;
+    this.#requests = 0;
   }
 
   /** @throws UpstreamFailure */
@@ -37,6 +42,12 @@ export class StreamBudget {
     this.#events += 1;
     if (this.#events > this.limits.eventsMax) throw tooLarge(`more than ${this.limits.eventsMax} events in one stream`);
     if (size > this.limits.eventBytesMax) throw this.eventTooLarge();
+  }
+
+  /** @throws UpstreamFailure */
+  spendRequest(): void {
+    this.#requests += 1;
+    if (this.#requests > REQUESTS_MAX) throw tooLarge(`more than ${REQUESTS_MAX} requests of its own in one stream`);
   }
 
   eventTooLarge(): UpstreamFailure {

@@ -11,9 +11,9 @@ import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextpro
 import { untilAborted, withDeadline } from './deadline.js';
 import { disconnected, httpFailed, notMcp, tooLarge } from './failure.js';
 import type { HttpClient, HttpResponse } from './http-client.js';
-import { abandonedId, asRequest, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
+import { abandonedId, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
 import { SHARED_EVENT_BYTES_MAX, STREAM_SLACK_BYTES, type UpstreamLimits } from './limits.js';
-import { isResponse, parseMessages } from './messages.js';
+import { asRequest, isResponse, messagesOf } from './messages.js';
 import { refusal } from './refusal.js';
 import { currentContext, type RequestContext } from './request-context.js';
 import { readEvents, StreamBudget, type SseItem } from './sse-events.js';
@@ -159,10 +159,9 @@ export class SseTransport implements Transport {
   }
 
   #take(item: SseItem): void {
-    if (item.kind === 'retry' || item.data === '') return;
+    if (item.kind !== 'event') return;
     if (item.type === 'endpoint') this.#learnEndpoint(item.data);
-    if (item.type === 'message')
-      for (const message of parseMessages(item.data)) this.#deliver(message, item.data.length);
+    for (const message of messagesOf(item, this.#budget)) this.#deliver(message, item.data.length);
   }
 
   /** S3 */

@@ -16,12 +16,12 @@ import { AnswerStream, deliverAnswer } from './answer-stream.js';
 import { untilAborted, withDeadline } from './deadline.js';
 import { disconnected, httpFailed, notMcp } from './failure.js';
 import type { HttpClient, HttpResponse } from './http-client.js';
-import { abandonedId, asRequest, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
+import { abandonedId, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
 import { STREAM_SLACK_BYTES, type UpstreamLimits } from './limits.js';
-import { isResponse, parseMessages } from './messages.js';
+import { asRequest, isResponse, messagesOf, parseMessages } from './messages.js';
 import { refusal } from './refusal.js';
 import { currentContext, inContext, type RequestContext } from './request-context.js';
-import { readEvents, StreamBudget, type SseItem } from './sse-events.js';
+import { readEvents, StreamBudget } from './sse-events.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -129,7 +129,7 @@ export class StreamableHttpTransport implements Transport {
     try {
       if (response?.status !== 200 || response.mediaType !== EVENT_STREAM) return;
       const budget = new StreamBudget(this.#streamLimits(this.#limits.messageBytesMax));
-      for await (const item of readEvents(response.chunks(), budget)) this.#hear(item);
+      for await (const item of readEvents(response.chunks(), budget)) this.#hear(messagesOf(item, budget));
     } catch {
       // A broken stream is an ended one.
     } finally {
@@ -137,9 +137,9 @@ export class StreamableHttpTransport implements Transport {
     }
   }
 
-  #hear(item: SseItem): void {
-    if (item.kind !== 'event' || item.data === '') return;
-    for (const message of parseMessages(item.data)) if (!isResponse(message)) this.onmessage?.(message); // T2
+  /** T2 */
+  #hear(messages: readonly JSONRPCMessage[]): void {
+    for (const message of messages) if (!isResponse(message)) this.onmessage?.(message);
   }
 
   async #tell(message: JSONRPCMessage, { headers }: RequestContext): Promise<void> {
