@@ -35,7 +35,16 @@ afterAll(() => {
 
 async function token(claims: Record<string, unknown> = {}, key = privateKey): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
-  const defaults = { iss: ISSUER, aud: AUDIENCE, sub: 'ada', jti: 'call-1', exp: now + 60, groups: ['support'] };
+  const flow_mcp = { tool: 'list_accounts' };
+  const defaults = {
+    flow_mcp,
+    iss: ISSUER,
+    aud: AUDIENCE,
+    sub: 'ada',
+    jti: 'call-1',
+    exp: now + 60,
+    groups: ['support'],
+  };
   return new SignJWT({ ...defaults, ...claims }).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).sign(key);
 }
 
@@ -60,8 +69,11 @@ async function withClient<T>(bearer: string, use: (client: Client, session: stri
   return use(client, transport.sessionId ?? '').finally(() => client.close());
 }
 
-const call = (bearer: string, name: string, args: Record<string, unknown>): Promise<CallToolResult> =>
-  withClient(bearer, (client) => client.callTool({ name, arguments: args }) as Promise<CallToolResult>);
+const call = async (claims: Record<string, unknown>, name: string, args: Record<string, unknown>) =>
+  withClient(
+    await token({ flow_mcp: { tool: name }, ...claims }),
+    (client) => client.callTool({ name, arguments: args }) as Promise<CallToolResult>,
+  );
 
 describe('a request without a good token', () => {
   const refused: [string, () => Promise<string | undefined>][] = [
@@ -108,12 +120,16 @@ describe('groups', () => {
     }
   });
 
+  it('answers 403 to a token that was made for another tool', async () => {
+    const response = await post(await token({ flow_mcp: { tool: 'get_account' } }), CALL);
+    expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('another tool')]);
+  });
+
   it('lets support read and answers that a change needs another group', async () => {
-    const support = await token();
-    expect(await call(support, 'get_account', { accountId: 'acc-1001' })).toMatchObject({
+    expect(await call({}, 'get_account', { accountId: 'acc-1001' })).toMatchObject({
       structuredContent: { name: 'Ada Lovelace', plan: 'team' },
     });
-    const refused = await call(support, 'set_payment_plan', { accountId: 'acc-1001', plan: 'starter' });
+    const refused = await call({}, 'set_payment_plan', { accountId: 'acc-1001', plan: 'starter' });
     expect(refused.isError).toBe(true);
     expect(JSON.stringify(refused.content)).toContain('billing-admins');
   });
@@ -121,7 +137,7 @@ describe('groups', () => {
 
 describe('set_payment_plan', () => {
   it('changes the plan and counts one execution for the call id', async () => {
-    const admin = await token({ jti: 'call-7', groups: ['support', 'billing-admins'] });
+    const admin = { jti: 'call-7', groups: ['support', 'billing-admins'] };
     const changed = await call(admin, 'set_payment_plan', {
       accountId: 'acc-1003',
       plan: 'custom',

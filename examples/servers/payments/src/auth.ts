@@ -3,7 +3,8 @@
 // 1. Every request is verified, those of an open session too: knowing a session id proves nothing.
 // 2. Algorithm, issuer and audience are pinned. The audience is this server's own URL, so a token that was made for
 //    another server is refused here, and one made for this server is of no use anywhere else.
-// 3. Listing tools needs a valid token, calling one needs the group: Flow MCP lists tools as itself (`sub: flow-mcp`,
+// 3. A token is good for the one tool that Flow MCP decided about, so a stolen one cannot be used for another.
+// 4. Listing tools needs a valid token, calling one needs the group: Flow MCP lists tools as itself (`sub: flow-mcp`,
 //    no groups) and calls them as the person.
 import { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
@@ -15,6 +16,8 @@ export interface Caller {
   readonly groups: readonly string[];
   /** The token's `jti`: the call id and the attempt. */
   readonly callId: string;
+  /** The only tool that the token is good for; none when Flow MCP lists the tools. */
+  readonly tool: string | undefined;
 }
 
 export interface AuthenticatedRequest extends Request {
@@ -30,11 +33,14 @@ export function requireCaller(access: Access): RequestHandler {
     } catch (error) {
       return isOutage(error) ? refuse(res, 503, 'keys_unavailable') : refuse(res, 401, challenge(req));
     }
-    if (callsTool(req.body) && !req.caller.groups.includes(access.readGroup)) {
-      return refuse(res, 403, 'insufficient_scope', `Calling tools needs the group ${access.readGroup}.`);
-    }
-    next();
+    const objection = objectionTo(calledTools(req.body), req.caller, access);
+    return objection === undefined ? next() : refuse(res, 403, 'insufficient_scope', objection);
   };
+}
+
+interface FlowMcpClaims {
+  readonly groups?: string[];
+  readonly flow_mcp?: { readonly tool?: string };
 }
 
 /** Ten lines of jose: the whole verification. */
@@ -43,8 +49,9 @@ function callerVerifier({ jwksUrl, issuer, audience }: Access): (authorization?:
   const pinned = { algorithms: ['ES256'], issuer, audience, requiredClaims: ['sub', 'exp', 'jti'] };
   return async (authorization = '') => {
     const token = /^Bearer (\S+)$/i.exec(authorization)?.[1] ?? '';
-    const { payload } = await jwtVerify<{ groups?: string[] }>(token, keys, pinned);
-    return { sub: payload.sub ?? '', callId: payload.jti ?? '', groups: payload.groups ?? [] };
+    const { payload } = await jwtVerify<FlowMcpClaims>(token, keys, pinned);
+    const { sub = '', jti = '', groups = [], flow_mcp } = payload;
+    return { sub, callId: jti, groups, tool: flow_mcp?.tool };
   };
 }
 
@@ -54,8 +61,16 @@ function isOutage(error: unknown): boolean {
   return ['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'].includes(error.code);
 }
 
-function callsTool(body: unknown): boolean {
-  return [body].flat().some((message) => (message as { method?: unknown } | undefined)?.method === 'tools/call');
+function objectionTo(tools: readonly unknown[], caller: Caller, { readGroup }: Access): string | undefined {
+  if (tools.some((tool) => tool !== caller.tool)) return 'The token was made for another tool.';
+  if (tools.length > 0 && !caller.groups.includes(readGroup)) return `Calling tools needs the group ${readGroup}.`;
+  return undefined;
+}
+
+/** The names of the tools that a request calls; until 2025-03-26 a request could be a batch. */
+function calledTools(body: unknown): unknown[] {
+  const messages = [body].flat() as ({ method?: unknown; params?: { name?: unknown } } | undefined)[];
+  return messages.filter((message) => message?.method === 'tools/call').map((message) => message?.params?.name);
 }
 
 /** RFC 6750 §3.1: no error code when the request carried no token at all. */

@@ -25,8 +25,8 @@ afterAll(async () => {
   issuer.close();
 });
 
-function bearer(groups: string[], audience: string): Promise<string> {
-  return new SignJWT({ groups })
+function bearer(groups: string[], tool: string, audience: string): Promise<string> {
+  return new SignJWT({ groups, flow_mcp: { tool } })
     .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
     .setIssuer(ISSUER)
     .setAudience(audience)
@@ -58,7 +58,7 @@ const call = async (groups: string[], name: string, args: object, audience = pay
     {
       url: payments.audience,
       fetch: fetchOverridden,
-      headers: { authorization: `Bearer ${await bearer(groups, audience)}` },
+      headers: { authorization: `Bearer ${await bearer(groups, name, audience)}` },
     },
     name,
     args as Record<string, unknown>,
