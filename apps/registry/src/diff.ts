@@ -4,12 +4,15 @@
 import type { Binding, Resource } from '@flow-mcp/contracts';
 import { isJsonObject, type Json, type JsonObject } from '@flow-mcp/kernel';
 
-const LINES_MAX = 1000;
+const LINES_MAX = 200;
+const LINE_MAX = 500;
 const TEXT_MAX = 200;
 
 /** The changes from one version to another, a line each; `undefined` for a resource that is not there yet. */
 export function describeChanges(before: Resource | undefined, after: Resource): string[] {
-  const lines = changes('', before === undefined ? undefined : partsOf(before), partsOf(after));
+  const lines = changes('', before === undefined ? undefined : partsOf(before), partsOf(after)).map((line) =>
+    clip(line, LINE_MAX),
+  );
   if (lines.length <= LINES_MAX) return lines;
   return [...lines.slice(0, LINES_MAX - 1), `and ${lines.length - LINES_MAX + 1} more changes`];
 }
@@ -22,12 +25,11 @@ function partsOf({ metadata, spec }: Resource): JsonObject {
 
 function changes(path: string, before: Json | undefined, after: Json | undefined): string[] {
   if (same(before, after)) return [];
-  const [ours, theirs] = [before ?? {}, after ?? {}];
-  if (isJsonObject(ours) && isJsonObject(theirs) && count(ours) + count(theirs) > 0) {
-    return membersOf(path, ours, theirs);
-  }
-  const [olds, news] = [before ?? [], after ?? []];
-  if (isList(olds) && isList(news) && olds.length + news.length > 0) return itemsOf(path, olds, news);
+  const objects = [before ?? {}, after ?? {}] as const;
+  if (objects.every(isJsonObject) && objects.some(isFilled))
+    return membersOf(path, ...(objects as [JsonObject, JsonObject]));
+  const lists = [before ?? [], after ?? []] as const;
+  if (lists.every(Array.isArray) && lists.some(isFilled)) return itemsOf(path, ...(lists as [Json[], Json[]]));
   return [before === undefined ? `${path}: ${shown(after)}` : `${path}: ${shown(before)} -> ${shown(after)}`];
 }
 
@@ -73,7 +75,11 @@ function wordOf(item: Json): string {
 function shown(value: Json | undefined): string {
   if (value === undefined) return '(not set)';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}…`;
+  return clip(text, TEXT_MAX);
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
 /** Equal, whatever the order of members. */
@@ -87,10 +93,6 @@ function same(one: Json | undefined, other: Json | undefined): boolean {
   return names.length === Object.keys(other).length && names.every((name) => same(one[name], other[name]));
 }
 
-function count(object: JsonObject): number {
-  return Object.keys(object).length;
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
+function isFilled(value: Json): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 }
