@@ -76,6 +76,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
         if (handler.isEventHandler === true) await this.bindConsumer(pattern, handler);
         else this.bindRpc(pattern, handler);
       }
+      await this.options.connection.nats.flush(); // whoever is told that we are ready may ask at once
       callback();
     } catch (error) {
       callback(error);
