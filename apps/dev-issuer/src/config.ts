@@ -8,7 +8,7 @@ const schema = z.strictObject({
   FLOWMCP_DEV_ISSUER_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
   /** Folder of keys and port; created when missing. */
   FLOWMCP_DEV_ISSUER_DATA_DIR: z.string().min(1),
-  /** YAML or JSON file with the people who exist; without it alice, bob, carol and root do. */
+  /** YAML or JSON file with the people who exist; without it alice, bob, carol, dave and root do. */
   FLOWMCP_DEV_ISSUER_PEOPLE_FILE: z.string().min(1).optional(),
 });
 

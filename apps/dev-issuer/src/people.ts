@@ -22,6 +22,7 @@ const DEFAULT: readonly Person[] = [
   { sub: 'alice', email: 'alice@example.com', name: 'Alice', groups: ['support'] },
   { sub: 'bob', email: 'bob@example.com', name: 'Bob', groups: ['sre'] },
   { sub: 'carol', email: 'carol@example.com', name: 'Carol', groups: ['payments-dev', 'support'] },
+  { sub: 'dave', email: 'dave@example.com', name: 'Dave', groups: [] },
   { sub: 'root', email: 'root@example.com', name: 'Root', groups: ['admins'] },
 ];
 

@@ -1,1 +1,83 @@
-export {};
+// npm start: the whole system on this machine, a tour that checks itself, and then it stays up.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeError } from '@flow-mcp/kernel';
+import { startStack } from '@flow-mcp/testing';
+import { startDemoServers, type DemoServers } from './demo-servers.js';
+import { afterword, writeCliContext } from './afterword.js';
+import { STEPS } from './steps.js';
+import { System } from './system.js';
+import { broken, heading, step } from './terminal.js';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const STATE = join(ROOT, '.flow-mcp', 'start');
+
+const HELP = `npm start -- [options]
+
+  --tour-only   stop after the tour; exits 0 when every step passed, else 1
+  --fresh       forget what earlier starts left in .flow-mcp/start
+  --help        this text`;
+
+const print = (line: string) => console.log(line);
+
+const { values } = parseArgs({
+  options: { 'tour-only': { type: 'boolean' }, fresh: { type: 'boolean' }, help: { type: 'boolean' } },
+});
+if (values.help === true) print(HELP);
+else process.exit(await main(values['tour-only'] === true, values.fresh === true));
+
+async function main(tourOnly: boolean, fresh: boolean): Promise<number> {
+  if (fresh) await rm(STATE, { recursive: true, force: true });
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
+  });
+  const running: { stop(): Promise<void> }[] = [];
+  try {
+    const passed = await Promise.race([startAndTour(running), interrupted]);
+    if (passed === 'interrupted') return 130;
+    if (tourOnly || !passed) return passed ? 0 : 1;
+    await interrupted;
+    return 0;
+  } catch (error) {
+    print(broken(describeError(error)));
+    return 1;
+  } finally {
+    print(step('Stopping what was started here …'));
+    for (const part of running.reverse()) await part.stop();
+  }
+}
+
+async function startAndTour(running: { stop(): Promise<void> }[]): Promise<boolean> {
+  print(step('Starting eight MCP servers, among them PostgreSQL and Jira’s …'));
+  const servers = await startDemoServers();
+  running.push(servers);
+  const stack = await startStack({
+    directory: STATE,
+    ...servers.options,
+    report: (part) => print(step(`Starting ${part} …`)),
+  });
+  running.push(stack);
+  const system = await System.connect(stack);
+  running.push({ stop: () => system.close() });
+  await writeCliContext(ROOT, stack);
+  const passed = await tour(system, servers);
+  if (passed) for (const line of afterword(stack)) print(line);
+  return passed;
+}
+
+async function tour(system: System, servers: DemoServers): Promise<boolean> {
+  for (const [at, stop] of STEPS.entries()) {
+    print(heading(at + 1, STEPS.length, stop.title));
+    try {
+      await stop.run({ system, servers, root: ROOT, print });
+    } catch (error) {
+      print(broken(describeError(error)));
+      print(`\nThe tour stopped at step ${at + 1}. Logs are in ${join('.flow-mcp', 'start', 'logs')}.`);
+      return false;
+    }
+  }
+  print(`\nAll ${STEPS.length} steps of the tour passed.`);
+  return true;
+}
