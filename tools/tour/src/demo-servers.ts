@@ -76,7 +76,7 @@ type Stoppable = { stop(): Promise<void> };
 async function startAll<T extends Readonly<Record<string, Promise<Stoppable>>>>(
   starting: T,
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  const results = await Promise.allSettled(Object.values(starting));
+  const results = await Promise.allSettled(Object.values<Promise<Stoppable>>(starting));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
     await Promise.all(results.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)));
