@@ -1,3 +1,4 @@
+import { RefusedError } from '@flow-mcp/kernel';
 import { Readiness } from './readiness.js';
 
 test('a service is ready when every check passes, and says what is missing otherwise', async () => {
@@ -23,4 +24,11 @@ test('a service that is stopping is not ready, whatever its checks say', async (
   const readiness = new Readiness();
   readiness.drain();
   expect((await readiness.report()).ready).toBe(false);
+});
+
+test('what no waiting will mend ends the start', async () => {
+  const readiness = new Readiness();
+  readiness.add('issuer', () => Promise.reject(new RefusedError('ERR_CONFIG_INVALID', 'Not this issuer.')));
+  await expect(readiness.reportOrRefuse()).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+  expect(await readiness.report()).toEqual({ ready: false, checks: { issuer: 'Not this issuer.' } });
 });

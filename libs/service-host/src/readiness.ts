@@ -1,8 +1,11 @@
 // Whether a service can do its work now, and if not, why.
 
-import { describeError } from '@flow-mcp/kernel';
+import { RefusedError, describeError } from '@flow-mcp/kernel';
 
-/** Says nothing when all is well, else one sentence on what is missing. */
+/**
+ * Says nothing when all is well, else one sentence on what is missing.
+ * A `RefusedError` that it throws cannot be waited out: a service that is starting gives up.
+ */
 export type ReadinessCheck = () => string | undefined | Promise<string | undefined>;
 
 /** What `/readyz` answers. */
@@ -10,6 +13,11 @@ export interface ReadinessReport {
   readonly ready: boolean;
   /** `ok` or what is missing, by name of the check. */
   readonly checks: Readonly<Record<string, string>>;
+}
+
+interface Outcome {
+  readonly text: string;
+  readonly refusal?: RefusedError;
 }
 
 /** A service's readiness checks. */
@@ -28,18 +36,31 @@ export class Readiness {
   }
 
   async report(): Promise<ReadinessReport> {
-    const results = await Promise.all(
-      [...this.checks].map(async ([name, check]) => [name, await outcome(check)] as const),
-    );
-    const checks = Object.fromEntries(this.draining ? [...results, ['drain', 'The service is stopping.']] : results);
+    return this.reportOf(await this.outcomes());
+  }
+
+  /** As `report`. @throws RefusedError what a check threw that no waiting will mend */
+  async reportOrRefuse(): Promise<ReadinessReport> {
+    const outcomes = await this.outcomes();
+    for (const [, { refusal }] of outcomes) if (refusal !== undefined) throw refusal;
+    return this.reportOf(outcomes);
+  }
+
+  private reportOf(outcomes: readonly (readonly [string, Outcome])[]): ReadinessReport {
+    const checks = Object.fromEntries(outcomes.map(([name, { text }]) => [name, text]));
+    if (this.draining) checks.drain = 'The service is stopping.';
     return { ready: Object.values(checks).every((text) => text === 'ok'), checks };
+  }
+
+  private outcomes(): Promise<(readonly [string, Outcome])[]> {
+    return Promise.all([...this.checks].map(async ([name, check]) => [name, await outcome(check)] as const));
   }
 }
 
-async function outcome(check: ReadinessCheck): Promise<string> {
+async function outcome(check: ReadinessCheck): Promise<Outcome> {
   try {
-    return (await check()) ?? 'ok';
+    return { text: (await check()) ?? 'ok' };
   } catch (error) {
-    return describeError(error);
+    return { text: describeError(error), ...(error instanceof RefusedError ? { refusal: error } : {}) };
   }
 }

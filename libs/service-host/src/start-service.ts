@@ -149,7 +149,8 @@ async function work(app: NestExpressApplication, host: Surroundings, { stopping 
   await becomeReady(host);
   if (stopping.signal.aborted) throw stopped();
   await app.startAllMicroservices();
-  host.logger.info({ ready: true, port: Number(new URL(await app.getUrl()).port) }, 'Ready.');
+  const { port } = new URL(await app.getUrl());
+  host.logger.info({ ready: true, pid: process.pid, port: Number(port) }, 'Ready.');
 }
 
 const READINESS_INTERVAL_MS = 50;
@@ -158,7 +159,7 @@ const REPORT_INTERVAL_MS = 5_000;
 async function becomeReady({ readiness, logger, draining }: Surroundings): Promise<void> {
   let reportAt = performance.now() + REPORT_INTERVAL_MS;
   while (!draining.aborted) {
-    const { ready, checks } = await readiness.report();
+    const { ready, checks } = await readiness.reportOrRefuse();
     if (ready) return;
     if (performance.now() >= reportAt) {
       logger.warn({ checks }, 'Not ready yet.');
