@@ -17,7 +17,7 @@ export interface AddressPolicyOptions {
 }
 
 /** Where somebody wants to connect to: the resolved address, and the name and port it was asked by. */
-export interface Destination {
+interface Destination {
   readonly address: string;
   readonly host: string;
   readonly port: number;

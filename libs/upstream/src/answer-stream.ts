@@ -2,7 +2,7 @@
 
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { disconnected, UpstreamFailure } from './failure.js';
-import type { HttpResponse } from './http-client.js';
+import type { HttpResponse } from './http-response.js';
 import { isResponse, messagesOf } from './messages.js';
 import { readEvents, type SseItem, type StreamBudget } from './sse-events.js';
 

@@ -408,6 +408,9 @@ describe('C2, H1: at most once', () => {
     const kinds = [...answers.values()];
     expect(kinds.filter((kind) => kind === 'unknown').length).toBeLessThan(120); // Not everything is called unknown.
     expect(kinds.filter((kind) => kind === 'refused').length).toBeGreaterThan(10);
+    expect(server.count('notifications/cancelled')).toBeLessThanOrEqual(
+      kinds.filter((kind) => kind === 'unknown').length,
+    ); // T3
   });
 
   const idOf = (params: Received['message']['params']) => (params?.['_meta'] as { id?: string } | undefined)?.id;

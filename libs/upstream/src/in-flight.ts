@@ -4,7 +4,7 @@ import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.
 import type { UpstreamFailure } from './failure.js';
 
 /** How long a notification or a good-bye may take. */
-export const NOTIFY_TIMEOUT_MS = 5_000;
+export const NOTIFY_TIMEOUT_MS = 3_000;
 
 /** The requests of one session that are on their way. */
 export class InFlight {

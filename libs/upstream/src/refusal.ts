@@ -1,7 +1,7 @@
 // What a status that is no success says about the request it answers.
 
 import { httpFailed, type UpstreamFailure } from './failure.js';
-import type { HttpResponse } from './http-client.js';
+import type { HttpResponse } from './http-response.js';
 import { NOTIFY_TIMEOUT_MS } from './in-flight.js';
 
 const ERROR_BODY_BYTES_MAX = 4096;

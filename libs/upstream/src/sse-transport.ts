@@ -10,7 +10,8 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { untilAborted, withDeadline } from './deadline.js';
 import { disconnected, httpFailed, notMcp, tooLarge } from './failure.js';
-import type { HttpClient, HttpResponse } from './http-client.js';
+import type { HttpClient } from './http-client.js';
+import type { HttpResponse } from './http-response.js';
 import { abandonedId, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
 import { SHARED_EVENT_BYTES_MAX, STREAM_SLACK_BYTES, type UpstreamLimits } from './limits.js';
 import { asRequest, isResponse, messagesOf } from './messages.js';
@@ -94,7 +95,6 @@ export class SseTransport implements Transport {
     const posted = this.#postRequest(request, context, over.signal);
     try {
       await untilAborted(Promise.race([answer, posted.then(() => answer)]), context.signal);
-      this.#inFlight.unanswered.delete(request.id);
     } finally {
       this.#waiting.delete(request.id);
       over.abort(disconnected('The answer came before its request was accepted'));
@@ -174,10 +174,12 @@ export class SseTransport implements Transport {
 
   #deliver(message: JSONRPCMessage, size: number): void {
     if (!isResponse(message)) return this.onmessage?.(message);
-    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
+    if (message.id === undefined) return;
+    const waiting = this.#waiting.get(message.id);
     if (waiting === undefined) return; // S1: an answer that nobody waits for.
     this.#budget.renew();
     if (size > waiting.bytesMax) return waiting.reject(tooLarge(`more than ${waiting.bytesMax} bytes`));
+    this.#inFlight.unanswered.delete(message.id); // Before anybody can react to it.
     this.onmessage?.(message);
     waiting.resolve();
   }

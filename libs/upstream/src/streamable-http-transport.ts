@@ -15,7 +15,8 @@ import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/t
 import { AnswerStream, deliverAnswer } from './answer-stream.js';
 import { untilAborted, withDeadline } from './deadline.js';
 import { disconnected, httpFailed, notMcp } from './failure.js';
-import type { HttpClient, HttpResponse } from './http-client.js';
+import type { HttpClient } from './http-client.js';
+import type { HttpResponse } from './http-response.js';
 import { abandonedId, InFlight, NOTIFY_TIMEOUT_MS } from './in-flight.js';
 import { STREAM_SLACK_BYTES, type UpstreamLimits } from './limits.js';
 import { asRequest, isResponse, messagesOf, parseMessages } from './messages.js';
@@ -93,11 +94,13 @@ export class StreamableHttpTransport implements Transport {
     }
     if (request.method === 'initialize') this.#rememberSession(response);
     await this.#readAnswer(request, response, context);
-    this.#inFlight.unanswered.delete(request.id);
   }
 
   async #readAnswer(request: JSONRPCRequest, response: HttpResponse, context: RequestContext): Promise<void> {
-    const deliver = (message: JSONRPCMessage) => this.onmessage?.(message);
+    const deliver = (message: JSONRPCMessage) => {
+      if (isResponse(message)) this.#inFlight.unanswered.delete(request.id); // T3: before anybody can react to it.
+      this.onmessage?.(message);
+    };
     if (response.mediaType === EVENT_STREAM) {
       const budget = new StreamBudget(this.#streamLimits(context.answerBytesMax));
       return this.#readStreams(new AnswerStream(request.id, deliver, budget), response, context);

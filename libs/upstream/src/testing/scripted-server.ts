@@ -5,7 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
 /** A JSON-RPC message that was posted. */
-export interface Posted {
+interface Posted {
   readonly id?: number | string;
   readonly method?: string;
   readonly params?: { readonly [name: string]: unknown };
