@@ -27,7 +27,7 @@ export function afterword(stack: Stack): string[] {
     '',
     colors.bold('Try next, in another terminal in this folder:'),
     '  npx flow-mcp tools --flow payments --as alice',
-    '  npx flow-mcp call plural__get_account --flow payments --as alice --arg id=acc-1001',
+    '  npx flow-mcp call plural__get_account --flow payments --as alice --arg accountId=acc-1001',
     "  npx flow-mcp call servicenow__add_work_note --flow payments --as alice --arg number=INC0010001 --arg note='please look'",
     '  npx flow-mcp pending --as bob        # and then: npx flow-mcp accept <call id> --as bob',
     '  npx flow-mcp audit --as root',

@@ -79,7 +79,7 @@ async function startAll<T extends Readonly<Record<string, Promise<Stoppable>>>>(
   const results = await Promise.allSettled(Object.values<Promise<Stoppable>>(starting));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
-    await Promise.all(results.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)));
+    await Promise.all(results.map(async (result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)));
     throw failed.reason;
   }
   const started: [string, Stoppable][] = [];

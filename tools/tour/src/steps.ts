@@ -78,7 +78,7 @@ async function listTools({ system, servers, print }: Tour): Promise<void> {
     listed = await flow.tools();
   }
   for (const { name, toolCount, health } of listed.servers) {
-    const line = `${name}: ${toolCount} tools${health.reason === 'ok' ? '' : ` — ${health.reason}: ${plain(health.message, 200)}`}`;
+    const line = `${name}: ${toolCount} ${toolCount === 1 ? 'tool' : 'tools'}${health.reason === 'ok' ? '' : ` — ${health.reason}: ${plain(health.message, 200)}`}`;
     check(health.reason === (name === 'nobody-home' ? 'refused' : 'ok'), line);
     print(held(line));
   }
@@ -97,9 +97,13 @@ async function listTools({ system, servers, print }: Tour): Promise<void> {
 }
 
 async function callPage({ system, servers, print }: Tour): Promise<void> {
-  const account = await system.call('alice', { server: 'plural', tool: 'get_account', arguments: { id: 'acc-1001' } });
+  const account = await system.call('alice', {
+    server: 'plural',
+    tool: 'get_account',
+    arguments: { accountId: 'acc-1001' },
+  });
   checkCall(account, 'succeeded', 'Alice looks an account up', print);
-  const plan = { id: 'acc-1001', plan: 'custom', monthlyCents: 9_900 };
+  const plan = { accountId: 'acc-1001', plan: 'custom', monthlyCents: 9_900 };
   const changed = await system.call('alice', { server: 'plural', tool: 'set_payment_plan', arguments: plan });
   checkCall(changed, 'succeeded', 'and puts it on a custom payment plan', print);
   const runs = await servers.payments.executions(changed.outcome.callId);
@@ -216,7 +220,11 @@ async function stranger({ system, print }: Tour): Promise<void> {
   const listed = await refusal(system.flow('dave').tools());
   check(listed?.code === 'ERR_NOT_FOUND', 'Dave could list the tools of the Flow');
   print(held(`Listing: ${plain(listed.message)}`));
-  const call = await system.call('dave', { server: 'plural', tool: 'get_account', arguments: { id: 'acc-1001' } });
+  const call = await system.call('dave', {
+    server: 'plural',
+    tool: 'get_account',
+    arguments: { accountId: 'acc-1001' },
+  });
   checkCall(call, 'denied', 'Calling', print);
 }
 
