@@ -2,8 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { jest } from '@jest/globals';
 import { startChild } from './child-process.js';
 import { compiledScript } from './node-server.js';
+
+jest.setTimeout(60_000);
 
 const isRunning = (pid: number): boolean => {
   try {

@@ -9,7 +9,7 @@ let counting: CountingServer;
 
 beforeAll(async () => {
   counting = await startCountingServer({ pageSize: 15 });
-}, 20_000);
+}, 60_000);
 
 afterAll(() => counting?.stop());
 

@@ -4,11 +4,14 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
 import { RESOURCE_CONTRACTS } from '@flow-mcp/contracts';
 import { transformSync } from '@swc/core';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { parseAllDocuments } from 'yaml';
 import { listenOnLoopback } from './loopback-server.js';
+
+jest.setTimeout(60_000);
 
 const page = (name: string) => readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8');
 const blocks = (name: string, language: string) =>

@@ -5,7 +5,7 @@ let jira: Awaited<ReturnType<typeof startJiraMcp>>;
 
 beforeAll(async () => {
   jira = await startJiraMcp();
-}, 20_000);
+}, 60_000);
 
 afterAll(() => jira?.stop());
 

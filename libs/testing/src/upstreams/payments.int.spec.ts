@@ -18,7 +18,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
   const jwksUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
   payments = await startPayments({ jwksUrl, issuer: ISSUER });
-}, 20_000);
+}, 60_000);
 
 afterAll(async () => {
   await payments?.stop();

@@ -30,12 +30,12 @@ const queryThroughMcp = (sql: string) => callDirectly(postgres as PostgresMcp, '
       await expect(queryThroughMcp(`COMMIT; ${statement}`)).rejects.toThrow(/permission denied|must be owner/);
     }
     expect(await postgres.database.query(ORDERS)).toEqual(SAMPLE);
-  }, 20_000);
+  }, 60_000);
 });
 
 describe('the Postgres MCP server on PGlite', () => {
   it('reads where no PostgreSQL is installed', async () => {
     postgres = await startPostgresMcp({ engine: 'pglite' });
     expect(JSON.parse(textOf(await queryThroughMcp(ORDERS)))).toEqual(SAMPLE);
-  }, 30_000);
+  }, 60_000);
 });

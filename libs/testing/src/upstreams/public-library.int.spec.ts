@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import { startEverything, startFilesystem, startMemory } from './public-library.js';
 import { callDirectly, textOf } from './sdk-client.js';
+
+jest.setTimeout(60_000);
 
 describe('servers of the public library', () => {
   it.each(['streamableHttp', 'sse'] as const)('server-everything echoes over %s', async (transport) => {

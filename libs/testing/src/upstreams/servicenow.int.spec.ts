@@ -5,7 +5,7 @@ let serviceNow: Awaited<ReturnType<typeof startServiceNow>>;
 
 beforeAll(async () => {
   serviceNow = await startServiceNow();
-}, 20_000);
+}, 60_000);
 
 afterAll(() => serviceNow?.stop());
 
