@@ -9,4 +9,5 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['@flow-mcp/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/src/**/*.spec.ts'],
   modulePathIgnorePatterns: ['/dist/'],
+  testTimeout: 30_000, // a busy machine is not a failing test
 };

@@ -18,6 +18,7 @@ import {
   type Authenticator,
   type NatsConnection,
 } from 'nats';
+import { fromSeed } from 'nkeys.js';
 import { Inbox, NoAnswer, natsHeadersOf, type Answer, type RequestOptions } from './inbox.js';
 import { Listeners } from './listeners.js';
 
@@ -236,7 +237,7 @@ async function waitOrGiveUp(options: BrokerOptions, cause: unknown, giveUpAt: nu
 }
 
 async function authenticatorOf({ seedFile, credentialsFile }: BrokerOptions): Promise<Authenticator | undefined> {
-  if (seedFile !== undefined) return nkeyAuthenticator(await readKey(seedFile));
+  if (seedFile !== undefined) return nkeyAuthenticator(validSeed(seedFile, await readKey(seedFile)));
   if (credentialsFile !== undefined) return credsAuthenticator(await readKey(credentialsFile));
   return undefined;
 }
@@ -246,6 +247,18 @@ async function readKey(path: string): Promise<Uint8Array> {
     return new TextEncoder().encode((await readFile(path, 'utf8')).trim());
   } catch (cause) {
     throw new RefusedError('ERR_CONFIG_INVALID', `The NATS key file ${path} cannot be read.`, { cause });
+  }
+}
+
+/** A seed that cannot sign would only show when the server asks, and hang there. */
+function validSeed(path: string, seed: Uint8Array): Uint8Array {
+  try {
+    fromSeed(seed);
+    return seed;
+  } catch (cause) {
+    throw new RefusedError('ERR_CONFIG_INVALID', `${path} holds no nkey seed (SU…); make one with the provisioner.`, {
+      cause,
+    });
   }
 }
 

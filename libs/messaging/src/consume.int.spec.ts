@@ -16,7 +16,7 @@ import {
   type DeliveryHandler,
 } from './index.js';
 
-const ACK_WAIT_MS = 1_000;
+const ACK_WAIT_MS = 600;
 const { stream, durable: consumer } = CONSUMERS.executorRequested;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -164,6 +164,7 @@ describe('a durable consumer', () => {
       return 'pass';
     };
     await until(() => redelivered);
+    await connection.nats.flush();
     proxy.rule = () => 'pass';
     finish();
     await until(isDone);
@@ -188,7 +189,7 @@ describe('a durable consumer', () => {
     await broker.restart();
     await until(() => handled.size > subjects.length * 0.8);
     broker.pause();
-    setTimeout(() => broker.resume(), 2_000);
+    setTimeout(() => broker.resume(), 1_500);
     await until(isDone);
     expect([...handled].sort()).toEqual(subjects.sort());
   });
@@ -246,11 +247,13 @@ describe('a durable consumer', () => {
     expect(takenBy).toEqual(['first', 'second']);
   });
 
-  test('is refused with what to do when the provisioner has not made it', async () => {
+  test('is refused with what to do when the provisioner has not made it, or not so', async () => {
     const options = { stream, consumer: 'nobody', inFlightMax: 1, handler: async () => ({ ack: true }) as const };
     await expect(consume(client, options)).rejects.toMatchObject({
       code: 'ERR_CONFIG_INVALID',
       message: expect.stringContaining('run the provisioner') as string,
     });
+    const bent = consume(client, { ...options, consumer, filter: 'flowmcp.v1.calls.*.*.else' });
+    await expect(bent).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
   });
 });

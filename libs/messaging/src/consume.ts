@@ -38,6 +38,8 @@ export type DeliveryHandler = (delivery: Delivery) => Promise<Disposition>;
 export interface ConsumeOptions {
   readonly stream: string;
   readonly consumer: string;
+  /** What the consumer must select; not compared when left out. */
+  readonly filter?: string;
   readonly inFlightMax: number;
   readonly handler: DeliveryHandler;
 }
@@ -58,18 +60,25 @@ export async function consume(connection: BrokerConnection, options: ConsumeOpti
   return new Consuming(connection, options, await ackWaitMs(connection, options));
 }
 
-async function ackWaitMs(connection: BrokerConnection, { stream, consumer }: ConsumeOptions): Promise<number> {
-  try {
-    const verb = `CONSUMER.INFO.${stream}.${consumer}`;
-    const { config } = await callBroker<{ config: { ack_wait: number } }>(connection, verb);
-    return config.ack_wait / nanos(1);
-  } catch (cause) {
+interface ConsumerInfo {
+  readonly config: { readonly ack_wait: number; readonly filter_subject?: string };
+}
+
+async function ackWaitMs(connection: BrokerConnection, options: ConsumeOptions): Promise<number> {
+  const verb = `CONSUMER.INFO.${options.stream}.${options.consumer}`;
+  const { config } = await callBroker<ConsumerInfo>(connection, verb).catch((cause: unknown) => {
     if (!(cause instanceof BrokerApiError)) throw cause;
     const missing = cause.errCode === NOT_FOUND.consumer || cause.errCode === NOT_FOUND.stream;
-    const problem = missing ? 'does not exist' : `cannot be read (${cause.message})`;
-    const message = `Consumer ${consumer} on stream ${stream} ${problem}; run the provisioner against this broker.`;
-    throw new RefusedError('ERR_CONFIG_INVALID', message, { cause });
-  }
+    throw unusable(options, missing ? 'does not exist' : `cannot be read (${cause.message})`);
+  });
+  const { ack_wait: ackWait, filter_subject: filter } = config;
+  if (options.filter !== undefined && filter !== options.filter) throw unusable(options, `selects ${filter}`);
+  return ackWait / nanos(1);
+}
+
+function unusable({ stream, consumer }: ConsumeOptions, problem: string): RefusedError {
+  const message = `Consumer ${consumer} on stream ${stream} ${problem}; run the provisioner against this broker.`;
+  return new RefusedError('ERR_CONFIG_INVALID', message);
 }
 
 /** A message whose handler runs. `fact` is its newest delivery. */

@@ -154,7 +154,7 @@ describe('following a stream', () => {
     await broker.kill();
     await broker.restart();
     broker.pause();
-    setTimeout(() => broker.resume(), 2_500);
+    setTimeout(() => broker.resume(), 1_600);
     await append(100);
     expect(await reading).toEqual(upTo(stored));
   });

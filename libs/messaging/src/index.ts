@@ -22,3 +22,4 @@ export { serveRpc, type ServedRpc, type ServeRpcOptions } from './serve-rpc.js';
 export { subscribeStored, waitForStored } from './stored.js';
 export { PROVISION_DEFAULTS, type ProvisionOptions } from './stream-configs.js';
 export { type StreamState } from './stream-state.js';
+export { createUserKey, publicKeyOf, type UserKey } from './user-key.js';

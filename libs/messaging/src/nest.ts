@@ -37,7 +37,7 @@ export interface JetStreamStrategyOptions {
   /** How long running handlers may take to finish on shutdown, in milliseconds; 20 s unless told. */
   readonly drainWithinMs?: number;
   /** Durable consumers that may be bound, by name; those of the contracts unless told. */
-  readonly consumers?: readonly { readonly stream: string; readonly durable: string }[];
+  readonly consumers?: readonly { readonly stream: string; readonly durable: string; readonly filter: string }[];
   /** Rpcs that may be served; those of the contracts unless told. */
   readonly rpcs?: readonly RpcContract<unknown, unknown>[];
 }
@@ -116,6 +116,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
     const consumption = await consume(connection, {
       stream: found.stream,
       consumer: pattern,
+      filter: found.filter,
       inFlightMax: inFlightMax[pattern] ?? IN_FLIGHT_MAX,
       handler: (delivery) => call<Delivery, Disposition>(handler, delivery),
     });

@@ -21,6 +21,8 @@ export interface BrokerFixtureOptions {
   readonly users?: 'services' | 'none';
   /** Further lines of server configuration, e.g. `max_payload: 8MB`. */
   readonly config?: string;
+  /** Instead of all that: a configuration file as deployed, `deploy/nats/nats.conf`, and the environment it reads. */
+  readonly deployed?: { readonly file: string; readonly environment: Readonly<Record<string, string>> };
   /** Where configuration, seeds and store lie, kept for the next start; a temporary folder, removed by `stop`, unless told. */
   readonly directory?: string;
   /** The server binary; `nats-server` from the PATH unless told. */
@@ -62,9 +64,18 @@ export async function startBroker(options: BrokerFixtureOptions = {}): Promise<B
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'flow-mcp-broker-')));
   await mkdir(directory, { recursive: true });
   const serverName = `test-${randomUUID()}`;
-  const environment = options.users === 'services' ? await writeSeeds(directory) : {};
-  await writeFile(join(directory, 'nats.conf'), configuration(directory, serverName, options));
-  const start = (port: number): Promise<RunningChild<Ready>> => startServer({ directory, environment, port, options });
+  const environment = {
+    FLOWMCP_NATS_SERVER_NAME: serverName,
+    FLOWMCP_NATS_HOST: '127.0.0.1',
+    FLOWMCP_NATS_PORT: '-1',
+    FLOWMCP_NATS_STORE: join(directory, 'jetstream'),
+    ...options.deployed?.environment,
+    ...(options.users === 'services' ? await writeSeeds(directory) : {}),
+  };
+  const file = options.deployed?.file ?? join(directory, 'nats.conf');
+  if (options.deployed === undefined) await writeFile(file, configuration(directory, serverName, options));
+  const { binary = 'nats-server' } = options;
+  const start = (port: number): Promise<RunningChild<Ready>> => startServer({ binary, file, environment, port });
 
   let child = await start(-1);
   const { port } = child.ready;
@@ -102,16 +113,16 @@ interface Ready {
 }
 
 interface Start {
-  readonly directory: string;
+  readonly binary: string;
+  readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly port: number;
-  readonly options: BrokerFixtureOptions;
 }
 
-function startServer({ directory, environment, port, options }: Start): Promise<RunningChild<Ready>> {
+function startServer({ binary, file, environment, port }: Start): Promise<RunningChild<Ready>> {
   let listeningOn = NaN;
-  const args = ['-c', join(directory, 'nats.conf'), '-p', String(port)];
-  return startChild({ command: options.binary ?? 'nats-server', args, env: environment }, (line) => {
+  const args = ['-c', file, '-p', String(port)];
+  return startChild({ command: binary, args, env: environment }, (line) => {
     listeningOn = Number(/Listening for client connections on 127\.0\.0\.1:(\d+)/.exec(line)?.[1] ?? listeningOn);
     const pid = /^\[(\d+)\].*Server is ready/.exec(line)?.[1];
     return pid === undefined ? undefined : { pid: Number(pid), port: listeningOn };
