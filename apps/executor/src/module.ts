@@ -105,8 +105,8 @@ function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: 
   const gates = { admission: new Admission(clock.monotonicMs), schemas: new ArgumentSchemas() };
   const judge = new Judge(registry, passes, gates, { clock, cancellations, room });
   const publish = (subject: string, payload: Uint8Array) => broker.publish(subject, payload);
-  const results = new Results(objects);
-  const runner = new Runner({ log, upstream, results, cancellations, credentials, clock, publish, logger, stopping });
+  const results = new Results(objects, logger);
+  const runner = new Runner({ log, upstream, results, cancellations, credentials, clock, publish, stopping });
   const steps: Steps = { log, runner, registry, lost: new LostRuns(clock.monotonicMs), clock, graceMs, stopping };
   return [
     { provide: CallLog, useValue: log },

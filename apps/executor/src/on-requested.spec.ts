@@ -130,12 +130,11 @@ function executorIn(world: World, setup: Setup = {}): OnRequested {
   const runner = new Runner({
     log,
     upstream,
-    results: new Results({ put: async () => undefined }),
+    results: new Results({ put: async () => undefined }, logger),
     cancellations,
     credentials: {} as Credentials,
     clock,
     publish: () => undefined,
-    logger,
     stopping: never,
   });
   return new OnRequested(

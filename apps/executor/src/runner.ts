@@ -7,7 +7,6 @@
 
 import {
   HEADERS,
-  LIMITS,
   encode,
   parseCallSubject,
   progressSubject,
@@ -17,11 +16,9 @@ import {
   type RunTerms,
   type Settled,
 } from '@flow-mcp/contracts';
-import { outcomeOf, type UpstreamAnswer } from '@flow-mcp/call';
-import { describeError, isJsonObject } from '@flow-mcp/kernel';
+import { outcomeOf } from '@flow-mcp/call';
 import type { StoredFact } from '@flow-mcp/messaging';
-import type { Logger } from '@flow-mcp/service-host';
-import type { CallRequest, Upstream, UpstreamProgress } from '@flow-mcp/upstream';
+import type { CallAnswer, CallRequest, Upstream, UpstreamProgress } from '@flow-mcp/upstream';
 import type { CallLog } from './call-log.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
@@ -53,7 +50,6 @@ export interface RunnerParts {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly publish: (subject: string, payload: Uint8Array) => void;
-  readonly logger: Logger;
   /** Aborts when the process must end. */
   readonly stopping: AbortSignal;
 }
@@ -80,7 +76,7 @@ export class Runner {
     if (!won) await log.appendSurely(order.fact, 'late', settled, stopping);
   }
 
-  async #call(order: RunOrder, signal: AbortSignal): Promise<UpstreamAnswer> {
+  async #call(order: RunOrder, signal: AbortSignal): Promise<CallAnswer> {
     const remainingMs = order.run.timeoutMs - (this.#parts.clock.monotonicMs() - order.startedMs);
     if (remainingMs <= 0)
       return {
@@ -125,36 +121,18 @@ export class Runner {
 
   async #settled(
     { fact, run }: RunOrder,
-    answer: UpstreamAnswer,
+    answer: CallAnswer,
     { cancelled, upstreamMs }: { cancelled: boolean; upstreamMs: number },
   ): Promise<Settled> {
+    const { flow, callId } = parseCallSubject(fact.subject);
     const { outcome, code, message } = outcomeOf(answer, cancelled);
-    const settled: Settled = {
+    return {
       outcome,
       attempt: run.attempt,
       upstreamMs,
       ...(code === undefined ? {} : { code }),
       ...(message === undefined ? {} : { message: message.slice(0, 1000) }),
+      ...(await this.#parts.results.place(`${flow}.${callId}.${run.attempt}`, answer)),
     };
-    return answer.kind === 'answered' && isJsonObject(answer.result)
-      ? { ...settled, ...(await this.#placed(fact, run, answer.result)) }
-      : settled;
-  }
-
-  /** Where the result lies. A result that cannot be kept does not change that the tool ran. */
-  async #placed(
-    fact: StoredFact,
-    { attempt }: RunTerms,
-    result: NonNullable<Settled['result']>,
-  ): Promise<Partial<Settled>> {
-    const bytes = Buffer.from(JSON.stringify(result));
-    if (bytes.byteLength <= LIMITS.inlineResultBytes) return { result };
-    const { flow, callId } = parseCallSubject(fact.subject);
-    try {
-      return { resultRef: await this.#parts.results.put(`${flow}.${callId}.${attempt}`, bytes) };
-    } catch (error) {
-      this.#parts.logger.error({ callId, reason: describeError(error) }, 'A large result could not be kept.');
-      return { code: 'ERR_RESULT_LOST', message: 'The tool ran, but its result could not be kept.' };
-    }
   }
 }

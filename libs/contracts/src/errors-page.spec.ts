@@ -15,6 +15,6 @@ test('docs/errors.md has one row for every code: add the meaning of a new one, a
 });
 
 test.each(rows)('$code says what happened and what to do', ({ what, remedy }) => {
-  expect(what).toMatch(/^[A-Z`].{20,}\.$/);
+  expect(what).toMatch(/^[A-Z`].{10,}\.$/);
   expect(remedy).toMatch(/^[A-Z`].{6,}\.$/);
 });

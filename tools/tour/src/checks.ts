@@ -30,6 +30,7 @@ export function checkCall(
   check(row.outcome === expected, `${sentence}: ClickHouse says ${row.outcome} instead of ${expected}`);
   print(held(`${sentence}: ${outcome.outcome} in ${Math.round(ms)} ms`));
   if (said !== '') print(aside(`answer: ${plain(said)}`));
+  if (outcome.error !== undefined) print(aside(`error of the server: ${plain(outcome.error.message)}`));
   if (outcome.message !== undefined) print(aside(`message: ${plain(outcome.message, 240)}`));
   const decided = row.decision === '' ? '' : ` · ${row.decision} by ${row.voters.join(', ') || 'nobody'}`;
   print(

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError } from '@flow-mcp/kernel';
-import { startStack } from '@flow-mcp/testing';
+import { startStack, type Stack } from '@flow-mcp/testing';
 import { startDemoServers, type DemoServers } from './demo-servers.js';
 import { afterword, writeCliContext } from './afterword.js';
 import { STEPS } from './steps.js';
@@ -35,9 +35,11 @@ async function main(tourOnly: boolean, fresh: boolean): Promise<number> {
   });
   const running: { stop(): Promise<void> }[] = [];
   try {
-    const passed = await Promise.race([startAndTour(running), interrupted]);
-    if (passed === 'interrupted') return 130;
-    if (tourOnly || !passed) return passed ? 0 : 1;
+    const stack = await Promise.race([startAndTour(running), interrupted]);
+    if (stack === 'interrupted') return 130;
+    if (stack === undefined) return 1;
+    if (tourOnly) return 0;
+    for (const line of afterword(stack)) print(line);
     await interrupted;
     return 0;
   } catch (error) {
@@ -49,7 +51,7 @@ async function main(tourOnly: boolean, fresh: boolean): Promise<number> {
   }
 }
 
-async function startAndTour(running: { stop(): Promise<void> }[]): Promise<boolean> {
+async function startAndTour(running: { stop(): Promise<void> }[]): Promise<Stack | undefined> {
   print(step('Starting eight MCP servers, among them PostgreSQL and Jira’s …'));
   const servers = await startDemoServers();
   running.push(servers);
@@ -63,8 +65,7 @@ async function startAndTour(running: { stop(): Promise<void> }[]): Promise<boole
   running.push({ stop: () => system.close() });
   await writeCliContext(ROOT, stack);
   const passed = await tour(system, servers);
-  if (passed) for (const line of afterword(stack)) print(line);
-  return passed;
+  return passed ? stack : undefined;
 }
 
 async function tour(system: System, servers: DemoServers): Promise<boolean> {

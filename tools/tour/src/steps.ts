@@ -6,7 +6,7 @@ import { applyRpc } from '@flow-mcp/contracts';
 import type { HeldCall } from '@flow-mcp/client';
 import { RefusedError } from '@flow-mcp/kernel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { check, checkCall, textOf } from './checks.js';
+import { check, checkCall } from './checks.js';
 import type { DemoServers } from './demo-servers.js';
 import type { System } from './system.js';
 import { aside, held, plain, type Print } from './terminal.js';
@@ -153,11 +153,7 @@ async function callPostgres({ system, servers, print }: Tour): Promise<void> {
   const query = (sql: string) => system.call('alice', { server: 'postgres', tool: 'query', arguments: { sql } });
   checkCall(await query('select name, email from customers order by id'), 'succeeded', 'A query', print);
   const injected = await query("COMMIT; insert into orders values (77, 1, 1, 'injected')");
-  print(
-    aside(
-      `answer to "COMMIT; insert …": ${injected.outcome.outcome}: ${plain(textOf(injected.outcome) || (injected.outcome.message ?? ''))}`,
-    ),
-  );
+  checkCall(injected, 'failed', 'COMMIT; insert …', print);
   const [{ count } = { count: -1 }] = (await servers.postgres.database.query(
     'select count(*)::int as count from orders where id = 77',
   )) as { count: number }[];

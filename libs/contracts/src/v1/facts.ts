@@ -93,6 +93,8 @@ const answer = (object: ObjectOf) => ({
   result: jsonObject.exactOptional(),
   /** A larger result, in the object store; read it with `rpc.executor.result`. */
   resultRef: object({ object: z.string().max(256), sha256, bytes: z.int().nonnegative() }).exactOptional(),
+  /** The JSON-RPC error that the server answered with instead of a result, for whoever called. */
+  error: object({ code: z.int(), message: z.string().max(4000), data: z.unknown().exactOptional() }).exactOptional(),
   /** Time at the MCP server. */
   upstreamMs: durationMs.exactOptional(),
 });
