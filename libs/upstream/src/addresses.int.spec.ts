@@ -3,24 +3,22 @@
 import { generate } from 'selfsigned';
 import type { UpstreamOptions } from './create-upstream.js';
 import { testUpstream } from './testing/calls.js';
+import { closingAfterEach } from './testing/opened.js';
 import { HELLO, json, mcpScript, startScriptedServer, type ScriptedServer } from './testing/scripted-server.js';
 
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const opened = closingAfterEach();
 
 const greeting = mcpScript((request) => json(request, HELLO));
 
 async function serving(tls?: { key: string; cert: string }): Promise<ScriptedServer> {
   const server = await startScriptedServer(greeting, tls);
-  open.push(server);
+  opened(server);
   return server;
 }
 
 function calling(url: string, options: UpstreamOptions) {
   const { upstream, call } = testUpstream(options);
-  open.push(upstream);
+  opened(upstream);
   return call(url);
 }
 
@@ -73,7 +71,7 @@ describe('G1', () => {
     const server = await serving();
     const answers = [['127.0.0.1']];
     const { upstream, call } = testUpstream({ lookup: async () => answers.shift() ?? ['169.254.169.254'] });
-    open.push(upstream);
+    opened(upstream);
     const url = `http://mcp.test:${server.port}/mcp`;
     const calls = await Promise.all(['ann', 'bob', 'cho'].map((person) => call(url, { person })));
     expect(calls.filter(({ kind }) => kind !== 'answered')).toContainEqual(

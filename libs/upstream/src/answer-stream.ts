@@ -7,9 +7,8 @@ import { isResponse, messagesOf } from './messages.js';
 import { readEvents, type SseItem, type StreamBudget } from './sse-events.js';
 
 const RESUME_DELAY_MS = 500;
+const RESUME_DELAY_MIN_MS = 100;
 const RESUME_DELAY_MAX_MS = 10_000;
-/** In a row, with no event in between. */
-const RESUMES_MAX = 3;
 
 /** Delivers what a server sends for one request, until its response was among it. */
 export class AnswerStream {
@@ -18,7 +17,7 @@ export class AnswerStream {
   readonly #budget: StreamBudget;
   #lastEventId: string | undefined;
   #resumeDelayMs = RESUME_DELAY_MS;
-  #resumes = 0;
+  #broken: UpstreamFailure | undefined;
 
   constructor(id: RequestId, deliver: (message: JSONRPCMessage) => void, budget: StreamBudget) {
     this.#id = id;
@@ -27,27 +26,31 @@ export class AnswerStream {
   }
 
   /**
-   * Reads until the response was delivered; false if the stream ended before and can be resumed.
-   * @throws UpstreamFailure on garbage, beyond a limit, or if it cannot be resumed
+   * Reads until the response was delivered; false if the stream ended or broke before.
+   * @throws UpstreamFailure on garbage or beyond a limit
    */
   async read(response: HttpResponse): Promise<boolean> {
     try {
       for await (const item of readEvents(response.chunks(), this.#budget)) if (this.#take(item)) return true;
     } catch (error) {
       if (!isDisconnect(error)) throw error;
+      this.#broken = error;
     } finally {
       response.discard();
     }
-    if (this.#lastEventId === undefined) throw disconnected('The MCP server ended its answer before it was complete');
     return false;
   }
 
-  /** Where and when to go on. @throws UpstreamFailure if that was tried in vain */
+  /**
+   * Where and when to go on. A server may end its streams as often as it likes (MCP 2025-11-25, polling); the call's
+   * deadline is the end of it.
+   * @throws UpstreamFailure if the server offers no way
+   */
   resumption(): { readonly lastEventId: string; readonly delayMs: number } {
-    this.#resumes += 1;
-    if (this.#lastEventId === undefined || this.#resumes > RESUMES_MAX)
-      throw disconnected('The MCP server keeps ending its answer before it is complete');
-    return { lastEventId: this.#lastEventId, delayMs: Math.min(this.#resumeDelayMs, RESUME_DELAY_MAX_MS) };
+    if (this.#lastEventId === undefined)
+      throw this.#broken ?? disconnected('The MCP server ended its answer before it was complete');
+    const delayMs = Math.min(Math.max(this.#resumeDelayMs, RESUME_DELAY_MIN_MS), RESUME_DELAY_MAX_MS);
+    return { lastEventId: this.#lastEventId, delayMs };
   }
 
   #take(item: SseItem): boolean {
@@ -55,7 +58,6 @@ export class AnswerStream {
       this.#resumeDelayMs = item.afterMs;
       return false;
     }
-    this.#resumes = 0;
     this.#lastEventId = item.id ?? this.#lastEventId;
     return deliverAnswer(messagesOf(item, this.#budget), this.#id, this.#deliver);
   }
@@ -72,6 +74,6 @@ export function deliverAnswer(
   return ours.some(isResponse);
 }
 
-function isDisconnect(error: unknown): boolean {
+function isDisconnect(error: unknown): error is UpstreamFailure {
   return error instanceof UpstreamFailure && error.code === 'ERR_UPSTREAM_DISCONNECTED';
 }

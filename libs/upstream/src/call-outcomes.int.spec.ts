@@ -1,42 +1,33 @@
-// Every way in which a call over Streamable HTTP can end, against real sockets that count what they receive.
+// How a call over Streamable HTTP can end when that is known, against real sockets that count what they receive.
 
 import { getEventListeners } from 'node:events';
-import { gzipSync } from 'node:zlib';
-import { startResettingGate } from './testing/resetting-gate.js';
-import { testUpstream, type CallDetails, type TestUpstream } from './testing/calls.js';
+import { testUpstream, type CallDetails } from './testing/calls.js';
+import { closingAfterEach } from './testing/opened.js';
 import {
+  body,
   event,
   eventStream,
   HELLO,
-  INITIALIZED,
   json,
   mcpScript,
   responseText,
+  SECRET,
   startScriptedServer,
+  status,
   type Received,
   type Script,
-  type ScriptedServer,
 } from './testing/scripted-server.js';
 import type { CallAnswer } from './upstream.js';
 
-const open: { close(): Promise<unknown> }[] = [];
-let call: TestUpstream['call'];
-
+const opened = closingAfterEach();
+let test: ReturnType<typeof testUpstream>;
 beforeEach(() => {
-  const test = testUpstream(); // A new one each time: a port may be given out again, and sessions are pooled by url.
-  open.push(test.upstream);
-  call = test.call;
+  test = testUpstream(); // A new one each time: a port may be given out again, and sessions are pooled by url.
+  opened(test.upstream);
 });
 
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-async function serving(script: Script): Promise<ScriptedServer> {
-  const server = await startScriptedServer(script);
-  open.push(server);
-  return server;
-}
+const call = (url: string, details?: CallDetails) => test.call(url, details);
+const serving = async (script: Script) => opened(await startScriptedServer(script));
 
 /** What comes of a call to a server that treats tools/call like this, and how often it received one. */
 async function outcome(script: Script, details?: CallDetails): Promise<CallAnswer & { readonly received: number }> {
@@ -44,18 +35,6 @@ async function outcome(script: Script, details?: CallDetails): Promise<CallAnswe
   const answer = await call(server.url, details);
   return { ...answer, received: server.count('tools/call') };
 }
-
-const status =
-  (code: number, headers: Readonly<Record<string, string>> = {}): Script =>
-  ({ response }) =>
-    response.writeHead(code, headers).end('credentials: hunter2');
-
-const body =
-  (text: string | ((request: Received) => string), contentType = 'application/json'): Script =>
-  (request) =>
-    request.response
-      .writeHead(200, { 'content-type': contentType })
-      .end(typeof text === 'string' ? text : text(request));
 
 describe('answered', () => {
   it('passes the result on exactly as it was sent', async () => {
@@ -146,6 +125,23 @@ describe('answered', () => {
   });
 });
 
+describe('T4', () => {
+  it('does not hurry after a stream that ends again and again, and gives up at the deadline', async () => {
+    const ending: Script = (request) => (eventStream(request)('id: e1\nretry: 1\ndata: \n\n'), request.response.end());
+    const server = await serving(mcpScript(ending, { GET: ending }));
+    expect(await call(server.url, { timeoutMs: 350 })).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
+    expect(server.count('tools/call')).toBe(1);
+    expect(server.count('GET')).toBeLessThanOrEqual(3);
+  });
+
+  it('gives up at once when the server will not resume', async () => {
+    const ending: Script = (request) => (eventStream(request)('id: e1\ndata: \n\n'), request.response.end());
+    const server = await serving(mcpScript(ending, { GET: status(404) }));
+    expect(await call(server.url)).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_DISCONNECTED' });
+    expect([server.count('tools/call'), server.count('GET')]).toEqual([1, 1]);
+  });
+});
+
 describe('refused', () => {
   it.each([
     [400, 'ERR_UPSTREAM_HTTP'],
@@ -156,7 +152,7 @@ describe('refused', () => {
   ])('takes HTTP %i as the server’s word that it did not run the call', async (code, error) => {
     const answer = await outcome(status(code));
     expect(answer).toMatchObject({ kind: 'refused', code: error, received: 1 });
-    expect(JSON.stringify(answer)).not.toContain('hunter2');
+    expect(JSON.stringify(answer)).not.toContain(SECRET);
   });
 
   it('passes a JSON-RPC error on', async () => {
@@ -206,6 +202,15 @@ describe('not sent', () => {
     expect([server.count('initialize'), server.count('tools/call'), elsewhere.connections()]).toEqual([1, 0, 0]);
   });
 
+  it('H2: says so when the connection for the call itself fails, in a session that is open', async () => {
+    const inner = mcpScript((request) => json(request, HELLO));
+    const server = await serving((request) => inner((request.response.setHeader('connection', 'close'), request)));
+    expect(await call(server.url)).toMatchObject({ kind: 'answered' });
+    await server.close();
+    await notSent(server.url, 'ERR_UPSTREAM_REFUSED');
+    expect(server.count('tools/call')).toBe(1);
+  });
+
   it('says so when the server is a web site', async () => {
     await notSent((await serving(body('<html>', 'text/html'))).url, 'ERR_UPSTREAM_NOT_MCP');
   });
@@ -232,153 +237,6 @@ describe('not sent', () => {
     const server = await serving(mcpScript(status(200)));
     await notSent(server.url, 'ERR_CONFIG_INVALID', { authorize: async () => ({ 'x-key': 'a\r\nb: c' }) });
     expect(server.connections()).toBe(0);
-  });
-});
-
-describe('unknown', () => {
-  const half: Script = (request) => {
-    const text = responseText(request, HELLO);
-    request.response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length });
-    request.response.write(text.slice(0, 20), () => request.response.destroy());
-  };
-  const endlessStream: Script = (request) => {
-    const send = eventStream(request);
-    const note = event({
-      jsonrpc: '2.0',
-      method: 'notifications/message',
-      params: { level: 'info', data: 'x' },
-    }).repeat(100);
-    const more = () => {
-      if (!request.response.destroyed) setImmediate(more);
-      send(note);
-    };
-    more();
-  };
-  const huge = (request: Received) =>
-    responseText(request, { content: [{ type: 'text', text: 'x'.repeat(10 * 1024 * 1024) }] });
-  const bomb: Script = (request) =>
-    request.response
-      .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
-      .end(gzipSync(huge(request)));
-  const tooDeep = ({ message }: Received) =>
-    `{"jsonrpc":"2.0","id":${message.id},"result":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`;
-
-  it.each<[string, string, Script]>([
-    ['HTTP 500', 'ERR_UPSTREAM_HTTP', status(500)],
-    ['HTTP 503', 'ERR_UPSTREAM_HTTP', status(503)],
-    ['a redirect that may follow a run', 'ERR_UPSTREAM_HTTP', status(303, { location: 'http://127.0.0.1:1/' })],
-    ['HTTP 202 without an answer', 'ERR_UPSTREAM_NOT_MCP', status(202)],
-    ['a reset after reading', 'ERR_UPSTREAM_DISCONNECTED', ({ response }) => response.socket?.resetAndDestroy()],
-    ['an end after reading', 'ERR_UPSTREAM_DISCONNECTED', ({ response }) => response.destroy()],
-    ['half a body', 'ERR_UPSTREAM_DISCONNECTED', half],
-    ['garbage instead of JSON', 'ERR_UPSTREAM_NOT_MCP', body('{"jsonrpc": nonsense')],
-    ['JSON that is no JSON-RPC', 'ERR_UPSTREAM_NOT_MCP', body('{"ok":true}')],
-    [
-      'a result that is no object',
-      'ERR_UPSTREAM_NOT_MCP',
-      body(({ message }) => `{"jsonrpc":"2.0","id":${message.id},"result":7}`),
-    ],
-    ['another id', 'ERR_UPSTREAM_NOT_MCP', body('{"jsonrpc":"2.0","id":999,"result":{}}')],
-    [
-      'an id of another type',
-      'ERR_UPSTREAM_NOT_MCP',
-      body(({ message }) => `{"jsonrpc":"2.0","id":"${message.id}","result":{}}`),
-    ],
-    ['an HTML page', 'ERR_UPSTREAM_NOT_MCP', body('<html>', 'text/html')],
-    [
-      'a stream that ends unanswered',
-      'ERR_UPSTREAM_DISCONNECTED',
-      (request) => (eventStream(request)(': hi\n\n'), request.response.end()),
-    ],
-    [
-      'a stream with another id',
-      'ERR_UPSTREAM_DISCONNECTED',
-      body(event({ jsonrpc: '2.0', id: 999, result: {} }), 'text/event-stream'),
-    ],
-    ['a stream of garbage', 'ERR_UPSTREAM_NOT_MCP', body('data: {nonsense\n\n', 'text/event-stream')],
-    ['an endless stream', 'ERR_UPSTREAM_TOO_LARGE', endlessStream],
-    ['a result of 10 MB', 'ERR_UPSTREAM_TOO_LARGE', body(huge)],
-    [
-      'an event of 10 MB',
-      'ERR_UPSTREAM_TOO_LARGE',
-      body((request) => `data: ${huge(request)}\n\n`, 'text/event-stream'),
-    ],
-    ['a line that never ends', 'ERR_UPSTREAM_TOO_LARGE', body('x'.repeat(3 * 1024 * 1024), 'text/event-stream')],
-    ['JSON nested 5,000 deep', 'ERR_UPSTREAM_TOO_LARGE', body(tooDeep)],
-    ['a compressed bomb', 'ERR_UPSTREAM_NOT_MCP', bomb],
-    ['20 KB of headers', 'ERR_UPSTREAM_TOO_LARGE', status(200, { 'x-long': 'x'.repeat(20_000) })],
-    [
-      'a hundred requests to us',
-      'ERR_UPSTREAM_TOO_LARGE',
-      (request) => eventStream(request)(event({ jsonrpc: '2.0', id: 'p', method: 'ping' }).repeat(101)),
-    ],
-  ])('is the outcome after %s', async (_, code, script) => {
-    const started = performance.now();
-    expect(await outcome(script)).toMatchObject({ kind: 'unknown', code, received: 1 });
-    expect(performance.now() - started).toBeLessThan(2_500); // At once, not at the deadline.
-  });
-
-  it.each<[string, Script]>([
-    ['no answer', () => undefined],
-    [
-      'a body that stalls',
-      ({ response }) => response.writeHead(200, { 'content-type': 'application/json' }).write('{'),
-    ],
-    [
-      'a stream that drips',
-      (request) => {
-        const send = eventStream(request);
-        const timer = setInterval(() => send(': still here\n\n'), 20);
-        request.response.on('close', () => clearInterval(timer));
-      },
-    ],
-  ])('is the outcome at the deadline after %s, and the server is told', async (_, script) => {
-    const server = await serving(mcpScript(script));
-    const answer = await call(server.url, { timeoutMs: 200 });
-    expect(answer).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
-    const { message, closed } = await server.next('tools/call');
-    expect((await server.next('notifications/cancelled')).message.params).toMatchObject({ requestId: message.id });
-    await closed;
-  });
-
-  it('is the outcome when a body stalls for longer than it may', async () => {
-    const impatient = testUpstream({ limits: { idleMs: 100 } });
-    open.push(impatient.upstream);
-    const server = await serving(
-      mcpScript(({ response }) => response.writeHead(200, { 'content-type': 'application/json' }).write('{')),
-    );
-    expect(await impatient.call(server.url)).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
-  });
-
-  it('is the outcome when it is cancelled on the way: the server is told, by the same authority, and the request closed', async () => {
-    const server = await serving(mcpScript(() => undefined));
-    const stop = new AbortController();
-    const answer = call(server.url, { signal: stop.signal });
-    const { message, closed } = await server.next('tools/call');
-    stop.abort();
-    expect(await answer).toMatchObject({ kind: 'unknown', code: 'ERR_CANCELLED' });
-    const notice = await server.next('notifications/cancelled');
-    expect(notice.message.params).toMatchObject({ requestId: message.id });
-    expect(notice.headers).toMatchObject({ authorization: 'Bearer ann', 'mcp-session-id': 'session-1' });
-    await closed;
-  });
-
-  it('is the outcome when the connection is reset before the server has read anything', async () => {
-    const closing: Script = (request) => json(request, INITIALIZED, { connection: 'close' });
-    const server = await serving(mcpScript(status(200), { initialize: closing, 'notifications/initialized': closing }));
-    const gate = await startResettingGate(server.port, 2);
-    open.push(gate);
-    expect(await call(gate.url)).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_DISCONNECTED' });
-    expect(server.count('tools/call')).toBe(0);
-  });
-
-  it('is the outcome of whatever is on its way when we close', async () => {
-    const closing = testUpstream();
-    const server = await serving(mcpScript(() => undefined));
-    const answer = closing.call(server.url);
-    await server.next('tools/call');
-    await closing.upstream.close();
-    expect(await answer).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_DISCONNECTED' });
   });
 });
 

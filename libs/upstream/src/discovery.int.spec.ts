@@ -1,6 +1,7 @@
 // Listing tools, and telling a server's owner why there are none.
 
 import { testUpstream } from './testing/calls.js';
+import { closingAfterEach } from './testing/opened.js';
 import {
   event,
   eventStream,
@@ -12,15 +13,13 @@ import {
 } from './testing/scripted-server.js';
 import type { UpstreamOptions } from './create-upstream.js';
 
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const opened = closingAfterEach();
 
 async function setUp(script: Script, options?: UpstreamOptions) {
   const server = await startScriptedServer(script);
   const test = testUpstream(options);
-  open.push(server, test.upstream);
+  opened(server);
+  opened(test.upstream);
   return { server, discover: () => test.discover(server.url, { timeoutMs: 500 }) };
 }
 
@@ -101,8 +100,8 @@ describe('discover', () => {
       { onToolsChanged: (name) => (changed.push(name), tell?.()) },
     );
     expect(await discover()).toMatchObject({ listChanged: true });
-    await discover();
     await told;
+    await discover(); // Long enough for a second notice to be noticed.
     expect(changed).toEqual(['scripted']);
     expect(server.count('GET')).toBe(1);
   });
@@ -173,7 +172,7 @@ describe('discover', () => {
 
   it('throws when it is cancelled or cannot authenticate: that says nothing about the server', async () => {
     const { upstream, discover } = testUpstream();
-    open.push(upstream);
+    opened(upstream);
     await expect(discover('http://127.0.0.1:1/', { signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: 'ERR_CANCELLED',
     });

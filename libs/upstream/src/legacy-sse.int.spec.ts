@@ -1,6 +1,7 @@
 // Calls over the HTTP+SSE transport of MCP 2024-11-05, against a server that does it wrong in every way we could think of.
 
 import { testUpstream } from './testing/calls.js';
+import { closingAfterEach } from './testing/opened.js';
 import {
   event,
   eventStream,
@@ -11,10 +12,7 @@ import {
   type ScriptedServer,
 } from './testing/scripted-server.js';
 
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const opened = closingAfterEach();
 
 type Send = (text: string) => void;
 type OnCall = (request: Received, stream: { readonly send: Send; readonly end: () => void }) => void;
@@ -41,7 +39,8 @@ async function setUp(onCall: OnCall, options: Options = {}) {
       stream.send(event({ jsonrpc: '2.0', id: request.message.id, result: INITIALIZED }));
   });
   const test = testUpstream();
-  open.push(server, test.upstream);
+  opened(server);
+  opened(test.upstream);
   return {
     server,
     upstream: test.upstream,
@@ -92,7 +91,7 @@ describe('legacy SSE', () => {
 
   it('S3: posts nothing to an endpoint of another origin', async () => {
     const elsewhere = await startScriptedServer(() => undefined);
-    open.push(elsewhere);
+    opened(elsewhere);
     const { server, call } = await setUp(answer, { endpoint: `${elsewhere.url}?session=0` });
     expect(await call({ server: { protocol: 'SSE' } })).toMatchObject({
       kind: 'not_sent',
@@ -104,7 +103,8 @@ describe('legacy SSE', () => {
   it('leaves a call unsent when no endpoint is named in time', async () => {
     const server = await startScriptedServer((request) => void eventStream(request)(': wait\n\n'));
     const { upstream, call } = testUpstream();
-    open.push(server, upstream);
+    opened(server);
+    opened(upstream);
     const answer = await call(server.url, { server: { protocol: 'SSE' }, timeoutMs: 100 });
     expect(answer).toMatchObject({ kind: 'not_sent', code: 'ERR_UPSTREAM_TIMEOUT' });
   });

@@ -1,6 +1,7 @@
 // Sessions: whom they belong to, how they are shared, lost, found again and closed.
 
 import { testUpstream, type CallDetails } from './testing/calls.js';
+import { closingAfterEach } from './testing/opened.js';
 import {
   HELLO,
   json,
@@ -11,17 +12,15 @@ import {
 } from './testing/scripted-server.js';
 import type { UpstreamOptions } from './create-upstream.js';
 
-const open: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const opened = closingAfterEach();
 
 const greet: Script = (request) => json(request, HELLO);
 
 async function setUp(script: Script = mcpScript(greet), options?: UpstreamOptions) {
   const server = await startScriptedServer(script);
   const test = testUpstream(options);
-  open.push(server, test.upstream);
+  opened(server);
+  opened(test.upstream);
   return { server, upstream: test.upstream, call: (details?: CallDetails) => test.call(server.url, details) };
 }
 

@@ -116,6 +116,22 @@ export function json(request: Received, result: unknown, headers: Readonly<Recor
     .end(responseText(request, result));
 }
 
+/** Answers with nothing but a status, and a body that must not get into any message. */
+export function status(code: number, headers: Readonly<Record<string, string>> = {}): Script {
+  return ({ response }) => response.writeHead(code, headers).end(`credentials: ${SECRET}`);
+}
+
+/** What error bodies of the scripted server give away. */
+export const SECRET = 'hunter2';
+
+/** Answers with this text. */
+export function body(text: string | ((request: Received) => string), contentType = 'application/json'): Script {
+  return (request) =>
+    request.response
+      .writeHead(200, { 'content-type': contentType })
+      .end(typeof text === 'string' ? text : text(request));
+}
+
 /** Begins an event stream; returns what sends text on it. */
 export function eventStream({ response }: Received): (text: string) => void {
   response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
