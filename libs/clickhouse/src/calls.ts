@@ -1,7 +1,14 @@
 // Reading the view `calls`.
 
 import type { CallRow, Outcome } from '@flow-mcp/contracts';
-import { parseStrictJson, isJsonObject, type EpochMs, type JsonObject } from '@flow-mcp/kernel';
+import {
+  CALL_ID_PATTERN,
+  NAME_PATTERN,
+  isJsonObject,
+  parseStrictJson,
+  type EpochMs,
+  type JsonObject,
+} from '@flow-mcp/kernel';
 import type { Connection, Params } from './connection.js';
 
 /** Which calls are wanted; what is left out does not narrow. */
@@ -42,7 +49,9 @@ const CONDITIONS = {
   sinceMs: "requested_at >= fromUnixTimestamp64Milli({sinceMs:Int64}, 'UTC')",
 } as const;
 
-const COLUMNS = `flow, call_id AS callId, server, tool, actor, rule, decision, voters, outcome, code,
+/** Names are cut to what contracts allow: a call that was refused for its names is listed all the same. */
+const COLUMNS = `flow, call_id AS callId, leftUTF8(server, 128) AS server, leftUTF8(tool, 128) AS tool, actor, rule,
+  decision, voters, outcome, code,
   toUnixTimestamp64Milli(assumeNotNull(requested_at)) AS requestedAtMs,
   if(settled_at IS NULL, NULL, toUnixTimestamp64Milli(assumeNotNull(settled_at))) AS settledAtMs,
   if(duration_ms < 0, 0, duration_ms) AS durationMs, if(held_ms < 0, 0, held_ms) AS heldMs, upstream_ms AS upstreamMs, attempts, facts`;
@@ -54,7 +63,7 @@ export async function calls(connection: Connection, filter: CallsFilter): Promis
     `SELECT ${COLUMNS} FROM calls WHERE ${where} ORDER BY requested_at DESC, call_id DESC LIMIT {limit:UInt32}`,
     { ...params, limit: filter.limit ?? LIMIT },
   );
-  return rows.map(withoutNulls);
+  return rows.map(withoutNulls).filter(isWellFormed);
 }
 
 /** The facts of one call. @throws RetryableError `ERR_DATABASE_UNAVAILABLE` */
@@ -74,6 +83,11 @@ function conditions({ actor, limit: _, ...filter }: CallsFilter): { where: strin
   const own = actor === undefined ? [] : ['actor_iss = {iss:String} AND actor_sub = {sub:String}'];
   const where = [...asked.map((name) => CONDITIONS[name]), ...own].join(' AND ');
   return { where: where === '' ? 'true' : where, params: { ...filter, ...actor } };
+}
+
+/** Malformed ids are in `calls` for whoever writes SQL; contracts have no room for them. */
+function isWellFormed({ flow, callId }: CallRow): boolean {
+  return NAME_PATTERN.test(flow) && CALL_ID_PATTERN.test(callId);
 }
 
 function withoutNulls(row: Record<string, unknown>): CallRow {

@@ -223,7 +223,9 @@ describe('blocks', () => {
     await clickhouse.insertBlock(block);
     await server.query(view ?? '');
     expect(await clickhouse.calls({ callId: id })).toEqual([]);
+    expect(await clickhouse.hasBlock(block)).toBe(false);
     await clickhouse.insertBlock(block);
+    expect(await clickhouse.hasBlock(block)).toBe(true);
     expect(await clickhouse.calls({ callId: id })).toMatchObject([{ tool: 'late', facts: 1 }]);
     expect(await rowsOf(stream)).toEqual([1]);
   });

@@ -15,7 +15,7 @@ export interface ClickHouse {
   migrate(): Promise<string[]>;
   /** Inserts a block: once, however often and by whomever it is sent within the last 10,000 blocks. */
   insertBlock(block: Block): Promise<void>;
-  /** Whether all rows of a block are there; asked before a block is sent that was cut long ago. */
+  /** Whether a block is there, whole; asked before a block is sent that others may have inserted long ago. */
   hasBlock(block: Block): Promise<boolean>;
   /** How far a stream lies here without a gap, from `firstSeq` on, and where to go on. */
   position(stream: StreamIdentity, firstSeq: number): Promise<Position>;

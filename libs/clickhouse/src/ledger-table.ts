@@ -47,13 +47,22 @@ export async function position(connection: Connection, stream: StreamIdentity, f
   return { lastSeq: end.lastSeq, resumeSeq: end.blockFirst >= firstSeq ? end.blockFirst : end.lastSeq + 1 };
 }
 
-/** Whether a block's rows are there already: some other replica inserted it, however long ago. */
+/** Whether a block is there already, whole: its rows, and what `calls` makes of them, which comes last and as one. */
 export async function hasBlock(connection: Connection, { stream, facts }: Block): Promise<boolean> {
-  const [found] = await connection.select<{ rows: number }>(
-    `SELECT uniqExact(seq) AS rows FROM ledger
+  const [found] = await connection.select<{ rows: number; lastCall: string }>(
+    `SELECT uniqExact(seq) AS rows, argMax(call_id, seq) AS lastCall FROM ledger
      WHERE stream = {stream:String} AND stream_created = fromUnixTimestamp64Milli({createdAt:Int64}, 'UTC')
        AND seq BETWEEN {first:UInt64} AND {last:UInt64}`,
     { ...stream, first: facts[0]?.seq, last: facts.at(-1)?.seq },
   );
-  return found?.rows === facts.length;
+  if (found?.rows !== facts.length) return false;
+  return stream.stream !== 'LEDGER' || isInCalls(connection, found.lastCall, facts.at(-1)?.seq);
+}
+
+async function isInCalls(connection: Connection, callId: string, seq: number | undefined): Promise<boolean> {
+  const [found] = await connection.select<{ rows: number }>(
+    'SELECT count() AS rows FROM call_states WHERE call_id = {callId:String} AND has(seqs, {seq:UInt64})',
+    { callId, seq },
+  );
+  return (found?.rows ?? 0) > 0;
 }
