@@ -9,11 +9,19 @@ const ORDER: readonly CallFact[] = ['requested', 'verdict', 'decided', 'resumed'
 /** What requesters and voters may still write: their race with the end of a call is theirs. */
 const ALLOWED_AFTER_SETTLED: readonly CallFact[] = ['cancel', 'voted', 'late'];
 
+const CHECKS: readonly ((call: Call) => string[])[] = [
+  exactlyOneOutcome,
+  atMostOnce,
+  outcomeAgrees,
+  refusalStands,
+  recordedFirst,
+  stepsFollow,
+  nothingAfterSettled,
+];
+
 /** Every violation of one call. */
 export function callViolations(call: Call): string[] {
-  return [exactlyOneOutcome, atMostOnce, outcomeAgrees, recordedFirst, stepsFollow, nothingAfterSettled].flatMap(
-    (check) => check(call),
-  );
+  return CHECKS.flatMap((check) => check(call));
 }
 
 function exactlyOneOutcome({ key, settled, seqs }: Call): string[] {
@@ -56,18 +64,22 @@ function arbiterOf({ verdict, decided, resumed, facts, callId }: Call, jti: stri
   return accepted ? find('resumed') : undefined;
 }
 
-/** Each step after the one that it follows from, and a refusal is what is settled. */
-function stepsFollow({ key, verdict, resumed, settled, seqs }: Call): string[] {
-  const present = ORDER.filter((kind) => seqs.has(kind));
-  const inOrder = present.every((kind, at) => at === 0 || (seqs.get(present[at - 1]!) ?? 0) < (seqs.get(kind) ?? 0));
+/** Each step after the one that it follows from. */
+function stepsFollow({ key, verdict, settled, seqs }: Call): string[] {
+  const present = ORDER.filter((kind) => seqs.has(kind)).map((kind) => seqs.get(kind) ?? 0);
+  const inOrder = present.every((seq, at) => at === 0 || seq > (present[at - 1] ?? 0));
   const missing = settled === undefined || verdict?.step === 'run' ? [] : missingSteps(verdict?.step, seqs);
-  const refusal = verdict?.step === 'refuse' ? verdict : resumed?.step === 'refuse' ? resumed : undefined;
-  const differs = settled !== undefined && refusal !== undefined && refusal.outcome !== settled.outcome;
   return [
     ...(inOrder ? [] : [`I4 ${key} has its facts in the order ${[...seqs.keys()].join(', ')}`]),
     ...missing.map((kind) => `I4 ${key} settled without ${kind}`),
-    ...(differs ? [`I3 ${key} was refused ${refusal.outcome} and settled ${settled.outcome}`] : []),
   ];
+}
+
+/** A refusal is what is settled. */
+function refusalStands({ key, verdict, resumed, settled }: Call): string[] {
+  const refusal = verdict?.step === 'refuse' ? verdict : resumed?.step === 'refuse' ? resumed : undefined;
+  if (settled === undefined || refusal === undefined || refusal.outcome === settled.outcome) return [];
+  return [`I3 ${key} was refused ${refusal.outcome} and settled ${settled.outcome}`];
 }
 
 function missingSteps(step: 'hold' | 'refuse' | undefined, seqs: ReadonlyMap<CallFact, number>): CallFact[] {

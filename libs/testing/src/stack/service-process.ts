@@ -46,7 +46,10 @@ const APPS = fileURLToPath(new URL('../../../../apps/', import.meta.url));
 export async function startServiceProcess(spec: ServiceSpec): Promise<ServiceProcess> {
   let child: RunningChild<ReadyLine> | undefined = await start(spec);
   let { ready } = child;
-  const signal = (name: 'SIGSTOP' | 'SIGCONT') => process.kill(ready.pid ?? 0, name);
+  const signal = (name: 'SIGSTOP' | 'SIGCONT') => {
+    if (child === undefined || ready.pid === undefined) throw new Error(`${spec.name} does not run, or told no pid.`);
+    process.kill(ready.pid, name);
+  };
   const end = async (how: 'kill' | 'stop') => {
     await child?.[how]();
     child = undefined;

@@ -93,11 +93,12 @@ class RunningStack implements Stack {
     report('streams, consumers, buckets and tables');
     await this.#provision();
     this.keysUrl = `http://127.0.0.1:${keysPort ?? (await freePort())}`;
-    for (const service of SERVICES) {
-      report(service);
-      const starts = Array.from({ length: replicas?.[service] ?? 1 }, () => this.addReplica(service));
-      await Promise.all(starts);
-    }
+    for (const service of SERVICES) report(service);
+    const starts = SERVICES.flatMap((service) =>
+      Array.from({ length: replicas?.[service] ?? 1 }, () => this.addReplica(service)),
+    );
+    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   replica(service: Service, at = 0): ServiceProcess {
