@@ -125,12 +125,9 @@ export class CallWaiter {
   }
 
   /** Invariant 3. */
-  #tell<T>(callback: ((value: T) => void) | undefined, value: T): void {
-    try {
-      callback?.(value);
-    } catch (error) {
-      this.#context.report(`A callback of call ${this.callId} threw.`, error);
-    }
+  #tell<T>(callback: ((value: T) => unknown) | undefined, value: T): void {
+    const told = async () => callback?.(value);
+    told().catch((error: unknown) => this.#context.report(`A callback of call ${this.callId} threw.`, error));
   }
 
   #end(): void {

@@ -69,16 +69,17 @@ export interface HeldCall {
   readonly expiresAtMs: EpochMs;
 }
 
-/** What you want to be told while a call is under way. What a callback throws is reported and changes nothing. */
+/** What you want to be told while a call is under way; a callback may be async. What a callback throws, at once or later, is reported and
+ * changes nothing. */
 export interface CallCallbacks {
   /** The request is stored: from now on the call has exactly one outcome. */
-  readonly onRequested?: (callId: CallId) => void;
+  readonly onRequested?: (callId: CallId) => unknown;
   /** A person must decide first. */
-  readonly onHeld?: (held: HeldCall) => void;
+  readonly onHeld?: (held: HeldCall) => unknown;
   /** They did, or did not in time. */
-  readonly onDecided?: (decided: Pick<Decided, 'decision' | 'reason' | 'votes'>) => void;
+  readonly onDecided?: (decided: Pick<Decided, 'decision' | 'reason' | 'votes'>) => unknown;
   /** The MCP server reports progress. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: Progress) => unknown;
 }
 
 /** How a call is made. */
