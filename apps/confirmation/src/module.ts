@@ -13,6 +13,7 @@ import { DecideController } from './decide.js';
 import { Expiry } from './expiry.js';
 import { CallFacts } from './facts.js';
 import { HeldCalls, type SignReceipt } from './held-calls.js';
+import { HeldController } from './held.js';
 import { holdMetrics, type HoldMetrics } from './metrics.js';
 import { PendingController } from './pending.js';
 import { PendingCalls } from './pending-calls.js';
@@ -32,7 +33,7 @@ export async function confirmationModule(host: Host, people: People = openPeople
   startExpiry(host, calls, { clock, metrics });
   return {
     module: ConfirmationModule,
-    controllers: [DecideController, PendingController],
+    controllers: [DecideController, PendingController, HeldController],
     providers: [
       { provide: PEOPLE, useValue: people },
       { provide: HeldCalls, useValue: calls },

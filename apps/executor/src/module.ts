@@ -14,7 +14,9 @@ import { SYSTEM_CLOCK as clock } from './clock.js';
 import type { ExecutorConfig } from './config.js';
 import { Credentials } from './credentials.js';
 import { DiscoverController } from './discover.controller.js';
+import { Entrance } from './entrance.js';
 import { followRegistry } from './follow-registry.js';
+import { Holds, askConfirmation } from './holds.js';
 import { Judge } from './judge.js';
 import { KeysController, PUBLISHED_KEYS } from './keys.controller.js';
 import { LedgerRoom } from './ledger-room.js';
@@ -102,8 +104,10 @@ function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: 
   const room = new LedgerRoom();
   room.watch(ledger, logger, draining);
   const log = new CallLog(ledger, clock.wallMs);
-  const gates = { admission: new Admission(clock.monotonicMs), schemas: new ArgumentSchemas() };
-  const judge = new Judge(registry, passes, gates, { clock, cancellations, room });
+  const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock);
+  const holds = new Holds(askConfirmation(broker), clock);
+  const schemas = new ArgumentSchemas();
+  const judge = new Judge({ registry, passes, schemas, room, holds, entrance, clock });
   const publish = (subject: string, payload: Uint8Array) => broker.publish(subject, payload);
   const results = new Results(objects, logger);
   const runner = new Runner({ log, upstream, results, cancellations, credentials, clock, publish, stopping });
@@ -112,7 +116,7 @@ function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: 
     { provide: CallLog, useValue: log },
     { provide: STEPS, useValue: steps },
     { provide: Judge, useValue: judge },
-    { provide: Resumer, useValue: new Resumer(registry, judge, { passes, receiptKeys, log }, clock) },
+    { provide: Resumer, useValue: new Resumer(registry, entrance, { passes, receiptKeys, log }, clock) },
   ];
 }
 

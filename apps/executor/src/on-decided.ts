@@ -7,7 +7,8 @@ import { Controller, Inject } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
 import { advance, done, lostTheStep, settleRefusal, type Steps } from './advance.js';
 import { decodeFact } from './call-log.js';
-import { Resumer, type HoldVerdict, type Resumption } from './resume.js';
+import type { HoldVerdict } from './holds.js';
+import { Resumer, type Resumption } from './resume.js';
 import { STEPS } from './tokens.js';
 
 /** Durable consumer `executor-decided`. Authorised by the receipt and by every voter's pass and HMAC. */

@@ -21,6 +21,8 @@ import { ArgumentSchemas } from './argument-schema.js';
 import { CallLog, type FactStore } from './call-log.js';
 import { Cancellations } from './cancellations.js';
 import type { Credentials } from './credentials.js';
+import { Entrance } from './entrance.js';
+import { Holds } from './holds.js';
 import { Judge } from './judge.js';
 import { LedgerRoom } from './ledger-room.js';
 import { LostRuns } from './lost-runs.js';
@@ -83,6 +85,7 @@ function stored(subject: string, payload: Uint8Array, headers: Iterable<readonly
 interface Setup {
   spec?: Partial<MCPServer['spec']>;
   answer?: () => CallAnswer;
+  heldAlready?: string;
 }
 
 function registryWith({ spec = {} }: Setup): RegistryCopy {
@@ -122,8 +125,10 @@ function executorIn(world: World, setup: Setup = {}): OnRequested {
   const cancellations = new Cancellations();
   const registry = registryWith(setup);
   const log = new CallLog(world.store, clock.wallMs);
-  const gates = { admission: new Admission(clock.monotonicMs), schemas: new ArgumentSchemas() };
-  const judge = new Judge(registry, passes, gates, { clock, cancellations, room: new LedgerRoom() });
+  const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock);
+  const holds = new Holds(async () => setup.heldAlready, clock);
+  const parts = { registry, passes, schemas: new ArgumentSchemas(), room: new LedgerRoom() };
+  const judge = new Judge({ ...parts, holds, entrance, clock });
   const answer = setup.answer ?? (() => ({ kind: 'answered', result: { content: [] }, isError: false }));
   const upstream = { call: async () => world.step(() => ((world.executions += 1), answer())) };
   const logger = { error: () => undefined } as never;
@@ -253,6 +258,12 @@ test('a call that needs a person is held, and acked without an outcome', async (
   const { world, settled } = await settledOf(request(), { spec: { confirm: true } });
   expect(settled).toBeUndefined();
   expect(world.read<Verdict>('verdict')).toMatchObject({ step: 'hold', rule: { id: 'confirm' } });
+});
+
+test('an identical call that waits already is named instead of being held twice', async () => {
+  const { settled } = await settledOf(request(), { spec: { confirm: true }, heldAlready: CALL_ID.replace('a', 'b') });
+  expect(settled).toMatchObject({ outcome: 'failed', code: 'ERR_CALL_DUPLICATE' });
+  expect(settled?.message).toContain(CALL_ID.replace('a', 'b'));
 });
 
 test('a fifth delivery without a verdict is refused before it is read again', async () => {

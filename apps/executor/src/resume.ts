@@ -4,14 +4,7 @@
 //   R2. Receipt and every vote are verified here, each voter against the hold: a stolen confirmation service cannot approve.
 //   R3. A call whose url, authentication, tool, rule or permission changed since never runs.
 
-import {
-  parseCallSubject,
-  type CallSubject,
-  type Decided,
-  type Requested,
-  type Resumed,
-  type Verdict,
-} from '@flow-mcp/contracts';
+import { parseCallSubject, type CallSubject, type Decided, type Requested, type Resumed } from '@flow-mcp/contracts';
 import { callTokenId, verifyReceipt, voterToken, type PassAuthority, type PublicJwks } from '@flow-mcp/identity';
 import { FlowMcpError, RefusedError, RetryableError } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
@@ -20,11 +13,11 @@ import { askPolicy } from './ask-policy.js';
 import type { CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
 import { authenticationLabel } from './credentials.js';
-import { digestOf, refuse, type Go, type Judge } from './judge.js';
+import type { Entrance } from './entrance.js';
+import { digestOf, type HoldVerdict } from './holds.js';
+import type { Go } from './judge.js';
+import { refuse } from './refusal.js';
 import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
-
-/** A verdict that holds. */
-export type HoldVerdict = Extract<Verdict, { step: 'hold' }>;
 
 /** What is known of a decided call. */
 export interface DecidedCall {
@@ -52,13 +45,13 @@ export interface ResumerProofs {
 /** See the file's header. */
 export class Resumer {
   readonly #registry: RegistryCopy;
-  readonly #judge: Judge;
+  readonly #entrance: Entrance;
   readonly #proofs: ResumerProofs;
   readonly #clock: Clock;
 
-  constructor(registry: RegistryCopy, judge: Judge, proofs: ResumerProofs, clock: Clock) {
+  constructor(registry: RegistryCopy, entrance: Entrance, proofs: ResumerProofs, clock: Clock) {
     this.#registry = registry;
-    this.#judge = judge;
+    this.#entrance = entrance;
     this.#proofs = proofs;
     this.#clock = clock;
   }
@@ -130,7 +123,7 @@ export class Resumer {
     if (this.#clock.wallMs() >= runBeforeMs)
       throw new RefusedError('ERR_EXPIRED', 'The accepted call could not start in time; ask for it again.');
     const enteredMs = this.#clock.monotonicMs();
-    const slot = await this.#judge.enter({ callId, actor: verdict.actor }, server, runBeforeMs).catch(laterWhenBusy);
+    const slot = await this.#entrance.enter({ callId, actor: verdict.actor }, server, runBeforeMs).catch(laterWhenBusy);
     const run = { jti: callTokenId(callId, 1), attempt: 1, timeoutMs: server.terms.limits.timeoutMs };
     return {
       resumed: { step: 'run', run, queuedMs: Math.round(this.#clock.monotonicMs() - enteredMs) },

@@ -23,7 +23,7 @@ import type { CallLog } from './call-log.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
 import type { Credentials } from './credentials.js';
-import { personKey } from './judge.js';
+import { personKey } from './entrance.js';
 import type { RegisteredServer } from './registry-copy.js';
 import type { Results } from './results.js';
 

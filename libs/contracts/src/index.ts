@@ -87,6 +87,7 @@ export {
   discoverRpc,
   discoveredV1,
   getRpc,
+  heldRpc,
   listRpc,
   passRpc,
   pendingRpc,

@@ -78,12 +78,13 @@ const objects = (bucket: string) => [
 const stored = (fact: CallFact) => storedSubject(everyCall(fact));
 const streamInfos = [info('LEDGER'), info('REGISTRY')];
 
-/** Every rpc that carries a person's token; `executor.discover` is the registry's alone. */
+/** Every rpc that carries a person's token; `executor.discover` is the registry's alone, `confirmation.held` the executor's. */
 const RPCS_FOR_PEOPLE = [
   rpcSubject('registry', '*'),
   rpcSubject('executor', 'pass'),
   rpcSubject('executor', 'result'),
-  rpcSubject('confirmation', '*'),
+  rpcSubject('confirmation', 'pending'),
+  rpcSubject('confirmation', 'decide'),
   rpcSubject('audit-ingester', '*'),
 ];
 
@@ -113,6 +114,7 @@ const GRANTS: Readonly<Record<NatsUser, Grants>> = {
       readFact('LEDGER'),
       ...readBucket(TOOLS_BUCKET),
       ...objects(RESULTS_BUCKET),
+      rpcSubject('confirmation', 'held'),
     ],
     subscribe: [stored('cancel'), storedSubject(STREAMS.REGISTRY.subject)],
     serves: 'executor',

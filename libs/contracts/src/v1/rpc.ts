@@ -307,6 +307,24 @@ export const decideRpc = rpc(['confirmation', 'decide'], 'Votes on a held call.'
     }),
 });
 
+/** `confirmation.held`: whether an identical call is held already. Only the executor may ask. */
+export const heldRpc = rpc(
+  ['confirmation', 'held'],
+  'Finds a held call of the same person, Flow, tool and arguments.',
+  {
+    request: (object) =>
+      object({
+        flow: name,
+        iss: z.string().max(512),
+        sub: z.string().max(256),
+        server: name,
+        tool: toolName,
+        argumentsSha256: sha256,
+      }),
+    response: (object) => object({ callId: callId.exactOptional() }),
+  },
+);
+
 const callRow = (object: ObjectOf) =>
   object({
     flow: name,
@@ -385,6 +403,7 @@ export const RPCS = {
   tools: toolsRpc,
   pending: pendingRpc,
   decide: decideRpc,
+  held: heldRpc,
   auditCalls: auditCallsRpc,
   auditCall: auditCallRpc,
 } as const;
