@@ -17,16 +17,18 @@ export interface BrokerProxy {
   readonly url: string;
   /** Replaces the rule; everything passes until one is set. */
   rule: ProxyRule;
+  /** Port of the broker to which further connections go. */
+  target: number;
   /** Ends every connection now; new ones are taken. */
   cutAll(): void;
   stop(): Promise<void>;
 }
 
-/** Starts a proxy to the broker that listens on `port` of this machine. */
-export async function startBrokerProxy(port: number): Promise<BrokerProxy> {
+/** Starts a proxy to the broker on port `target` of this machine; it listens on `port`, or on a free one. */
+export async function startBrokerProxy(target: number, port = 0): Promise<BrokerProxy> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1');
+    const upstream = connect(proxy.target, '127.0.0.1');
     const cut = (): void => void (client.destroy(), upstream.destroy());
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -36,11 +38,12 @@ export async function startBrokerProxy(port: number): Promise<BrokerProxy> {
     client.on('data', (chunk) => forward(chunk, upstream, proxy.rule(chunk.toString('latin1'), 'to-broker'), cut));
     upstream.on('data', (chunk) => forward(chunk, client, proxy.rule(chunk.toString('latin1'), 'to-client'), cut));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const proxy: BrokerProxy = {
     url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
     rule: () => 'pass',
+    target,
     cutAll: () => sockets.forEach((socket) => socket.destroy()),
     stop: async () => {
       server.close();
