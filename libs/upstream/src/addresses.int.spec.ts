@@ -1,5 +1,6 @@
 // Where we connect to, with real sockets: who is resolved, who is checked, and whose certificate is believed.
 
+import { createServer, type AddressInfo } from 'node:net';
 import { generate } from 'selfsigned';
 import type { UpstreamOptions } from './create-upstream.js';
 import { testUpstream } from './testing/calls.js';
@@ -123,5 +124,16 @@ describe('TLS', () => {
     for (const options of [at(secure.port), { ...at(secure.port), extraCa: certificate.cert }, at(plain.port)])
       expect(await calling('https://mcp.test', options)).toMatchObject({ kind: 'not_sent', code: 'ERR_UPSTREAM_TLS' });
     expect(secure.received).toEqual([]);
+  });
+
+  it('sends nothing to a server that accepts connections and then keeps silent', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume());
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    opened({ close: () => new Promise((resolve) => silent.close(resolve)) });
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    expect(await calling(url, { limits: { connectTimeoutMs: 50 } })).toMatchObject({
+      kind: 'not_sent',
+      code: 'ERR_UPSTREAM_TIMEOUT',
+    });
   });
 });
