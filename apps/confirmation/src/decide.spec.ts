@@ -155,3 +155,16 @@ test('the lives above die at every I/O that a vote takes', async () => {
   await new Replica(ledger).follow().decide.decide(ballot('bob'));
   expect(ledger.io).toBe(IO_OF_ONE_VOTE);
 });
+
+test('a vote that was stored in time counts, however late the broker’s answer to it is', async () => {
+  const ledger = holding();
+  const replica = new Replica(ledger).follow();
+  const append = ledger.append.bind(ledger);
+  ledger.append = async (...fact) => {
+    const appended = await append(...fact);
+    replica.follow();
+    ledger.nowMs = EXPIRES_AT_MS;
+    return appended;
+  };
+  expect(await replica.decide.decide(ballot('bob'))).toMatchObject({ state: 'accepted' });
+});

@@ -48,7 +48,12 @@ function endOf(call: HeldCall, votes: readonly Voted[], nowMs: EpochMs): Decisio
   if (call.cancelled !== undefined) return 'cancelled';
   const { state } = tally(votes, actor, hold);
   if (state !== 'pending') return state;
-  return nowMs >= hold.expiresAtMs ? 'expired' : undefined;
+  return nowMs >= hold.expiresAtMs || isProvedExpired(call) ? 'expired' : undefined;
+}
+
+/** A vote that was stored too late shows that it is too late, whatever our clock says. */
+function isProvedExpired({ votes, verdict }: HeldCall): boolean {
+  return votes.some(({ storedAtMs }) => storedAtMs >= verdict.hold.expiresAtMs);
 }
 
 /** D2; who declined comes first, so that no bound cuts off the vote that decided. */

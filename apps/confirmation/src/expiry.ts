@@ -13,8 +13,8 @@ import { decisionOf } from './decision.js';
 import type { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';
 
-const LOOK_EVERY_MS = 200;
-const GRACE_MS = 200;
+const LOOK_EVERY_MS = 100;
+const GRACE_MS = 100;
 const AT_ONCE_MAX = 32;
 
 /** Told how it went. */

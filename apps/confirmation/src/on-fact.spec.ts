@@ -31,12 +31,12 @@ test('a hold is taken with the trace of its request', () => {
 });
 
 test.each([
-  ['is no JSON', VERDICT, '{', verdictV1.type, 'ERR_MESSAGE_INVALID'],
-  ['lacks its terms', VERDICT, '{"step":"hold"}', verdictV1.type, 'ERR_MESSAGE_INVALID'],
-  ['is of a later version', VERDICT, '{}', 'flowmcp.calls.verdict.v9', 'ERR_VERSION_UNKNOWN'],
-  ['has a hostile subject', 'flowmcp.v1.calls.NO.id.verdict', '{}', verdictV1.type, 'ERR_CALL_ID_INVALID'],
-])('a fact that %s is reported and changes nothing', (_, subject, payload, type, code) => {
-  const { table, problems } = take(stored(subject, payload, type));
+  { defect: 'is no JSON', fact: stored(VERDICT, '{', verdictV1.type), code: 'ERR_MESSAGE_INVALID' },
+  { defect: 'lacks its terms', fact: stored(VERDICT, '{"step":"hold"}', verdictV1.type), code: 'ERR_MESSAGE_INVALID' },
+  { defect: 'is of a later version', fact: stored(VERDICT, '{}', 'verdict.v9'), code: 'ERR_VERSION_UNKNOWN' },
+  { defect: 'has a hostile subject', fact: stored('a.b.c.NO.id.verdict', '{}', ''), code: 'ERR_CALL_ID_INVALID' },
+])('a fact that $defect is reported and changes nothing', ({ fact, code }) => {
+  const { table, problems } = take(fact);
   expect(problems).toMatchObject([{ code }]);
   expect(table.size).toBe(0);
 });
