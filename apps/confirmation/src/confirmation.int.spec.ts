@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import {
   callSubject,
   cancelV1,
@@ -168,6 +169,10 @@ async function decisionOn(callId: string): Promise<Decided> {
   return decided;
 }
 
+async function storedAtMs(callId: string, fact: 'verdict' | 'decided'): Promise<number> {
+  return (await ledger.read(callSubject(PLACE.flow, callId, fact)))?.storedAtMs ?? NaN;
+}
+
 /** What the executor does before it believes a decision. */
 async function verify(callId: string, { receipt, ...decided }: Decided): Promise<void> {
   const keys = await openPublicKeys(join(directory, KEY_FILES.receiptPublic), 'receipt');
@@ -261,15 +266,16 @@ test('with thousands pending, what expires expires within the second, and not be
   const startMs = Date.now() + 1_000;
   const due = Array.from({ length: 100 }, (_, at) => startMs + 10 * at);
   const expiring = await Promise.all(due.map((expiresAtMs) => hold({ expiresAtMs, runBeforeMs: later })));
+  const stalls = monitorEventLoopDelay();
+  stalls.enable();
   const lateMs: number[] = [];
   for (const [at, callId] of [...expiring.entries()].reverse()) {
     expect((await decisionOn(callId)).decision).toBe('expired');
-    const stored = await ledger.read(callSubject(PLACE.flow, callId, 'decided'));
-    lateMs.push((stored?.storedAtMs ?? 0) - (due[at] ?? 0));
+    lateMs.push((await storedAtMs(callId, 'decided')) - Math.max(due[at] ?? 0, await storedAtMs(callId, 'verdict')));
   }
   expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
-  // The median: a machine that is busy with other tests may hold up single ones.
-  expect(lateMs.sort((one, other) => one - other)[50]).toBeLessThan(1_000);
+  // What a busy machine kept from this process is not the service's doing.
+  expect(Math.max(...lateMs)).toBeLessThan(1_000 + (3 * stalls.max) / 1e6);
   const metrics = await (await fetch(`${replica.url}/metrics`)).text();
   expect(Number(/^flowmcp_held_calls\{.*\} (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThanOrEqual(4_000);
 });
