@@ -14,6 +14,7 @@ import {
   SECRET,
   startScriptedServer,
   status,
+  WARM_UP,
   type Received,
   type Script,
 } from './testing/scripted-server.js';
@@ -129,8 +130,9 @@ describe('T4', () => {
   it('does not hurry after a stream that ends again and again, and gives up at the deadline', async () => {
     const ending: Script = (request) => (eventStream(request)('id: e1\nretry: 1\ndata: \n\n'), request.response.end());
     const server = await serving(mcpScript(ending, { GET: ending }));
+    await call(server.url, { tool: WARM_UP });
     expect(await call(server.url, { timeoutMs: 350 })).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
-    expect(server.count('tools/call')).toBe(1);
+    expect(server.count('tools/call')).toBe(2);
     expect(server.count('GET')).toBeLessThanOrEqual(3);
   });
 

@@ -14,20 +14,25 @@ import { inSession, type Sessions } from './in-session.js';
 import { rpcErrorOf, type SessionRequest } from './session.js';
 import type { CallAnswer, CallRequest, Reason } from './upstream.js';
 
+/** How far the tools/call got. */
+type Stage = 'unsent' | 'sent' | 'answered';
+
 /** See the header of this file. */
 export async function callTool(call: CallRequest, sessions: Sessions): Promise<CallAnswer> {
-  let sent = false;
+  let stage: Stage = 'unsent';
+  const reach = (next: Stage) => () => void (stage = next);
   try {
     return await withDeadline(call, async (signal) => {
       const headers = await untilAborted(call.authorize(), signal);
-      const context = { headers, signal, answerBytesMax: call.resultBytesMax, onSent: () => (sent = true) };
-      const use = { server: call.server, person: call.person, context, onSessionLost: () => (sent = false) }; // C2
+      const limits = { signal, answerBytesMax: call.resultBytesMax };
+      const context = { headers, ...limits, onSent: reach('sent'), onAnswered: reach('answered') };
+      const use = { server: call.server, person: call.person, context, onSessionLost: reach('unsent') }; // C2
       const request = callRequest(call);
       const result = await inSession(sessions, use, (session) => session.request(request, context, call.onProgress));
       return { kind: 'answered', result, isError: result['isError'] === true };
     });
   } catch (error) {
-    return unanswered(error, sent);
+    return unanswered(error, stage);
   }
 }
 
@@ -36,9 +41,10 @@ function callRequest({ tool, arguments: args, meta }: CallRequest): SessionReque
 }
 
 /** C1 */
-function unanswered(error: unknown, sent: boolean): CallAnswer {
-  if (!sent) return { kind: 'not_sent', ...reasonOf(error) };
-  if (error instanceof McpError) return { kind: 'refused', ...RPC_REFUSED, rpcError: rpcErrorOf(error) };
+function unanswered(error: unknown, stage: Stage): CallAnswer {
+  if (stage === 'unsent') return { kind: 'not_sent', ...reasonOf(error) };
+  if (stage === 'answered' && error instanceof McpError)
+    return { kind: 'refused', ...RPC_REFUSED, rpcError: rpcErrorOf(error) };
   const refused = error instanceof UpstreamFailure && error.answered;
   return { kind: refused ? 'refused' : 'unknown', ...reasonOf(error) };
 }

@@ -1,5 +1,6 @@
 // What the two transports have in common: requests on their way, and the end of all of them.
 
+import { setImmediate } from 'node:timers/promises';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { UpstreamFailure } from './failure.js';
 
@@ -28,10 +29,11 @@ export class InFlight {
     }
   }
 
-  /** Aborts everything and waits until each has failed with `reason`: the SDK must not fail them with less. */
+  /** Aborts everything and waits until whoever waits for it knows `reason`: the SDK must not tell them less. */
   async close(reason: UpstreamFailure): Promise<void> {
     this.#closing.abort(reason);
     await Promise.allSettled(this.#running);
+    await setImmediate();
   }
 }
 

@@ -153,11 +153,13 @@ describe('legacy SSE', () => {
     let late: (() => void) | undefined;
     let calls = 0;
     const { call, server } = await setUp((request, stream) => {
-      if (++calls > 1) return answer(request, stream);
+      if (++calls !== 2) return answer(request, stream);
       accept(request);
       late = () => stream.send(event({ jsonrpc: '2.0', id: request.message.id, result: {} }));
     });
-    expect(await call({ timeoutMs: 100 })).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
+    await call();
+    await server.next('tools/call');
+    expect(await call({ timeoutMs: 200 })).toMatchObject({ kind: 'unknown', code: 'ERR_UPSTREAM_TIMEOUT' });
     const { message } = await server.next('tools/call');
     expect((await server.next('notifications/cancelled')).message.params).toMatchObject({ requestId: message.id });
     late?.();

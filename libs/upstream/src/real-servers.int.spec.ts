@@ -100,7 +100,7 @@ describe.each([
 
   it('does not wait beyond the deadline', async () => {
     const long = { tool: 'trigger-long-running-operation', arguments: { duration: 30, steps: 3 } };
-    expect(await call(server.url, { ...long, timeoutMs: 150 })).toMatchObject({
+    expect(await call(server.url, { ...long, timeoutMs: 500 })).toMatchObject({
       kind: 'unknown',
       code: 'ERR_UPSTREAM_TIMEOUT',
     });

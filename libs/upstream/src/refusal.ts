@@ -11,7 +11,12 @@ const ERROR_BODY_BYTES_MAX = 4096;
  * transports); some servers answer 400 instead and say so in the body. The body goes nowhere else.
  */
 export async function refusal(response: HttpResponse, inSession: boolean): Promise<UpstreamFailure> {
-  const body = await response.text({ bytesMax: ERROR_BODY_BYTES_MAX, idleMs: NOTIFY_TIMEOUT_MS }).catch(() => '');
-  const lost = response.status === 404 || (response.status === 400 && /session/i.test(body));
-  return httpFailed(response.status, lost && inSession);
+  const lost = inSession && (response.status === 404 || (response.status === 400 && (await blamesSession(response))));
+  response.discard();
+  return httpFailed(response.status, lost);
+}
+
+async function blamesSession(response: HttpResponse): Promise<boolean> {
+  const limits = { bytesMax: ERROR_BODY_BYTES_MAX, idleMs: NOTIFY_TIMEOUT_MS };
+  return /session/i.test(await response.text(limits).catch(() => ''));
 }

@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly answerBytesMax: number;
   /** Called right before the first byte of the JSON-RPC request is written. */
   readonly onSent?: () => void;
+  /** Called right before the response is delivered. What fails without it is no word of the server's. */
+  readonly onAnswered?: () => void;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

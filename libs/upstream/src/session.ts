@@ -44,7 +44,6 @@ export class Session {
     this.#transport = transport;
     this.#headers = context.headers;
     this.protocol = transport instanceof StreamableHttpTransport ? 'STREAMABLE_HTTP' : 'SSE';
-    client.onclose = () => (this.#closed = true);
   }
 
   /** Connects and initializes. @throws UpstreamFailure */
@@ -67,7 +66,7 @@ export class Session {
 
   /** The session can take no more requests. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#transport.closed;
   }
 
   /** What the server said about itself. */
@@ -114,7 +113,7 @@ export class Session {
 
   /** Ends the session here and, as far as it listens, on the server. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.#closed = true;
     if (this.#transport instanceof StreamableHttpTransport) await this.#transport.terminate(this.#headers);
     await this.#client.close();

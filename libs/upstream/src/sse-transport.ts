@@ -21,7 +21,7 @@ import { readEvents, StreamBudget, type SseItem } from './sse-events.js';
 
 /** A request whose response the stream will bring. */
 interface Waiting {
-  readonly bytesMax: number;
+  readonly context: RequestContext;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -68,6 +68,11 @@ export class SseTransport implements Transport {
     await untilAborted(Promise.race([endpoint, this.#read(response)]), signal);
   }
 
+  /** The stream has ended, or was closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   setProtocolVersion(version: string): void {
     this.#protocolVersion = version;
   }
@@ -91,7 +96,7 @@ export class SseTransport implements Transport {
 
   async #ask(request: JSONRPCRequest, context: RequestContext): Promise<void> {
     const over = new AbortController();
-    const answer = this.#expect(request.id, context.answerBytesMax);
+    const answer = this.#expect(request.id, context);
     const posted = this.#postRequest(request, context, over.signal);
     try {
       await untilAborted(Promise.race([answer, posted.then(() => answer)]), context.signal);
@@ -102,8 +107,8 @@ export class SseTransport implements Transport {
   }
 
   /** Settles when the stream brings the response, or ends. */
-  #expect(id: RequestId, bytesMax: number): Promise<void> {
-    const answer = new Promise<void>((resolve, reject) => this.#waiting.set(id, { bytesMax, resolve, reject }));
+  #expect(id: RequestId, context: RequestContext): Promise<void> {
+    const answer = new Promise<void>((resolve, reject) => this.#waiting.set(id, { context, resolve, reject }));
     answer.catch(() => undefined); // The post may fail first, and then nobody waits for this.
     return answer;
   }
@@ -178,8 +183,10 @@ export class SseTransport implements Transport {
     const waiting = this.#waiting.get(message.id);
     if (waiting === undefined) return; // S1: an answer that nobody waits for.
     this.#budget.renew();
-    if (size > waiting.bytesMax) return waiting.reject(tooLarge(`more than ${waiting.bytesMax} bytes`));
+    const { answerBytesMax, onAnswered } = waiting.context;
+    if (size > answerBytesMax) return waiting.reject(tooLarge(`more than ${answerBytesMax} bytes`));
     this.#inFlight.unanswered.delete(message.id); // Before anybody can react to it.
+    onAnswered?.();
     this.onmessage?.(message);
     waiting.resolve();
   }

@@ -48,6 +48,10 @@ export class StreamableHttpTransport implements Transport {
 
   async start(): Promise<void> {}
 
+  get closed(): boolean {
+    return this.#inFlight.closing.aborted;
+  }
+
   setProtocolVersion(version: string): void {
     this.#protocolVersion = version;
   }
@@ -98,7 +102,10 @@ export class StreamableHttpTransport implements Transport {
 
   async #readAnswer(request: JSONRPCRequest, response: HttpResponse, context: RequestContext): Promise<void> {
     const deliver = (message: JSONRPCMessage) => {
-      if (isResponse(message)) this.#inFlight.unanswered.delete(request.id); // T3: before anybody can react to it.
+      if (isResponse(message)) {
+        this.#inFlight.unanswered.delete(request.id); // T3: before anybody can react to it.
+        context.onAnswered?.();
+      }
       this.onmessage?.(message);
     };
     if (response.mediaType === EVENT_STREAM) {

@@ -28,7 +28,7 @@ export function testUpstream(options: UpstreamOptions = {}): TestUpstream {
         tool: 'greet',
         arguments: { name: 'Ann' },
         meta: {},
-        timeoutMs: 5_000,
+        timeoutMs: 20_000,
         resultBytesMax: 1024 * 1024,
         signal: new AbortController().signal,
         ...details,
@@ -37,7 +37,7 @@ export function testUpstream(options: UpstreamOptions = {}): TestUpstream {
       upstream.discover({
         server: { name: 'scripted', generation: 1, url, protocol: 'AUTO' },
         authorize: async () => ({ authorization: 'Bearer flow-mcp' }),
-        timeoutMs: 5_000,
+        timeoutMs: 20_000,
         signal: new AbortController().signal,
         ...details,
       }),

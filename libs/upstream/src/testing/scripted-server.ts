@@ -84,6 +84,9 @@ export async function startScriptedServer(
   };
 }
 
+/** The tool that is called to have a session before a short deadline begins. */
+export const WARM_UP = 'warm-up';
+
 /** Answers like an MCP server with sessions, except that `call` decides what becomes of a tools/call. */
 export function mcpScript(call: Script, overrides: Readonly<Record<string, Script>> = {}): Script {
   let sessions = 0;
@@ -92,7 +95,8 @@ export function mcpScript(call: Script, overrides: Readonly<Record<string, Scrip
     const override = overrides[method];
     if (override !== undefined) return override(request);
     if (method === 'initialize') return json(request, INITIALIZED, { 'mcp-session-id': `session-${++sessions}` });
-    if (method === 'tools/call') return call(request);
+    if (method === 'tools/call')
+      return request.message.params?.['name'] === WARM_UP ? json(request, HELLO) : call(request);
     request.response.writeHead(method === 'GET' ? 405 : 202).end();
   };
 }
