@@ -7,7 +7,15 @@
 //   V4. Once a vote is stored, the decision follows even if this process dies: every replica sees the vote, and
 //       finishes what is due (see expiry.ts).
 
-import { RPCS, type Actor, type Decided, type MessageOf, type Voted, type decideRpc } from '@flow-mcp/contracts';
+import {
+  RPCS,
+  type Actor,
+  type Decided,
+  type RpcAnswer,
+  type RpcQuestion,
+  type Voted,
+  type decideRpc,
+} from '@flow-mcp/contracts';
 import { RefusedError } from '@flow-mcp/kernel';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
@@ -17,8 +25,8 @@ import { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';
 import { PEOPLE, type People } from './people.js';
 
-type Request = MessageOf<typeof decideRpc.request>;
-type Answer = MessageOf<typeof decideRpc.response>;
+type Request = RpcQuestion<typeof decideRpc>;
+type Answer = RpcAnswer<typeof decideRpc>;
 
 /** Authorization: the person's token, and the approvers that the verdict names. */
 @Controller()

@@ -7,7 +7,8 @@ import {
   LIMITS,
   RPCS,
   type Actor,
-  type MessageOf,
+  type RpcAnswer,
+  type RpcQuestion,
   type PendingCall,
   type Requested,
   type pendingRpc,
@@ -21,8 +22,8 @@ import { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';
 import { PEOPLE, type People } from './people.js';
 
-type Request = MessageOf<typeof pendingRpc.request>;
-type Answer = MessageOf<typeof pendingRpc.response>;
+type Request = RpcQuestion<typeof pendingRpc>;
+type Answer = RpcAnswer<typeof pendingRpc>;
 
 const CALLS_MAX = 200;
 /** Leaves room for the brackets around the calls. */

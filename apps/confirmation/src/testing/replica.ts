@@ -5,6 +5,7 @@ import { RefusedError } from '@flow-mcp/kernel';
 import { DecideController } from '../decide.js';
 import { Expiry, type ExpiryReport } from '../expiry.js';
 import { CallFacts } from '../facts.js';
+import { HeldController } from '../held.js';
 import { HeldCalls, type OnDecided } from '../held-calls.js';
 import { onFact } from '../on-fact.js';
 import { PendingController } from '../pending.js';
@@ -26,6 +27,7 @@ export class Replica {
   readonly calls: HeldCalls;
   readonly decide: DecideController;
   readonly pending: PendingController;
+  readonly held: HeldController;
   readonly expiry: Expiry;
   private readonly ledger: FakeLedger;
 
@@ -37,6 +39,7 @@ export class Replica {
     this.calls = new HeldCalls(this.table, new CallFacts(ledger, nowMs), sign, decided);
     this.decide = new DecideController(people, this.calls, { nowMs });
     this.pending = new PendingController(people, this.calls, { nowMs });
+    this.held = new HeldController(this.calls, { nowMs });
     this.expiry = new Expiry(this.calls, { nowMs }, { failed, pending: () => undefined });
   }
 
