@@ -1,13 +1,19 @@
--- Users on a ClickHouse server of your own (the embedded engine brings both). Run it once as an administrator,
--- with passwords of your own: clickhouse-client --param_writer=… --param_reader=… --queries-file users.sql
+-- Users on a ClickHouse server of your own (the embedded engine brings its own). Run it once as an administrator, with
+-- passwords of your own:
+--   clickhouse-client --param_provisioner=… --param_writer=… --param_reader=… --queries-file users.sql
 CREATE DATABASE IF NOT EXISTS flowmcp;
 
--- audit-ingester: changes the schema when it starts, inserts facts, answers audit queries.
-CREATE USER IF NOT EXISTS flowmcp IDENTIFIED WITH sha256_password BY {writer:String};
-GRANT SELECT, INSERT, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE ON flowmcp.* TO flowmcp;
-GRANT SELECT ON system.tables TO flowmcp;
+-- The provisioner changes the schema, and nothing else does.
+CREATE USER IF NOT EXISTS provisioner IDENTIFIED WITH sha256_password BY {provisioner:String};
+GRANT SELECT, INSERT, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE ON flowmcp.* TO provisioner;
+GRANT SELECT ON system.tables TO provisioner;
 
--- People, dashboards and the console: they read the audit trail and nothing else.
+-- audit-ingester inserts facts and answers audit queries. Nobody may change or delete a row day to day.
+CREATE USER IF NOT EXISTS flowmcp IDENTIFIED WITH sha256_password BY {writer:String};
+GRANT SELECT ON flowmcp.* TO flowmcp;
+GRANT INSERT ON flowmcp.ledger TO flowmcp;
+
+-- People, dashboards and the console read the audit trail and nothing else.
 CREATE SETTINGS PROFILE IF NOT EXISTS flowmcp_reader SETTINGS
     readonly = 1,
     max_execution_time = 30,

@@ -12,11 +12,11 @@ export const auditIngesterConfig = defineConfig({
     .url({ protocol: /^https?$/, error: 'must be the http or https URL of ClickHouse' })
     .meta({ description: 'Where ClickHouse’s HTTP interface is, `http://host:8123`.' }),
   clickhouseUser: z.string().min(1).default('flowmcp').meta({
-    description: 'ClickHouse user that may change the schema, insert and select.',
+    description: 'ClickHouse user that may insert and select.',
   }),
   clickhousePasswordFile: z.string().min(1).meta({ description: 'File with that user’s password.' }),
   clickhouseDatabase: z.string().min(1).default('flowmcp').meta({
-    description: 'Database of the audit trail; created when it is missing.',
+    description: 'Database of the audit trail, made by the provisioner.',
   }),
 });
 

@@ -3,8 +3,7 @@
 //   I1. The position is where ClickHouse's rows end without a gap; there is no other record of it, and no ack.
 //   I2. Blocks go in one after the other: a block's successor is sent when ClickHouse has said that it has it. So only
 //       the last block can be half there, and it is sent again at every start.
-//   I3. A block is sent until ClickHouse has it, the same bytes under the same token. ClickHouse forgets tokens after
-//       10,000 blocks, so a block that is not fresh — after an outage, a pause, a restart — is looked for first.
+//   I3. A block is sent until ClickHouse has it, the same bytes under the same token (`putBlock`).
 //   I4. A block without a successor is ended when the broker, asked a gap and a margin after we received its last fact,
 //       has stored nothing since: whatever comes later comes after a gap, for every replica.
 
@@ -15,10 +14,10 @@ import { RefusedError, type RetryableError } from '@flow-mcp/kernel';
 import { createLedger, follow, type BrokerConnection, type Ledger } from '@flow-mcp/messaging';
 import { BlockCutter, GAP_MS } from './block-cutter.js';
 import { insist } from './insist.js';
+import { putBlock, type BlockStore } from './put-block.js';
 
 /** A margin for clocks that do not run alike. */
 const QUIET_MS = GAP_MS + 250;
-const FRESH_MS = 30_000;
 const WATCH_INTERVAL_MS = 5_000;
 
 /** What an ingester tells. */
@@ -35,7 +34,7 @@ export interface IngestReport {
 export interface IngesterParts {
   readonly stream: StreamIdentity['stream'];
   readonly broker: BrokerConnection;
-  readonly clickhouse: Pick<ClickHouse, 'position' | 'hasBlock' | 'insertBlock'>;
+  readonly clickhouse: BlockStore & Pick<ClickHouse, 'position'>;
   readonly report: IngestReport;
 }
 
@@ -124,10 +123,7 @@ export class Ingester {
   /** I3. */
   private async insertUntilThere(block: Block): Promise<void> {
     const { clickhouse, report } = this.parts;
-    await this.insist(async () => {
-      if (!isFresh(block) && (await clickhouse.hasBlock(block))) return;
-      await clickhouse.insertBlock(block);
-    });
+    await this.insist(() => putBlock(clickhouse, block, Date.now()));
     this.insertedSeq = block.facts.at(-1)?.seq ?? this.insertedSeq;
     report.inserted(block);
   }
@@ -147,11 +143,6 @@ export class Ingester {
       await sleep(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-/** By wall clocks: when ours is far off, blocks are looked for more often than they need be. */
-function isFresh({ facts }: Block): boolean {
-  return Math.abs(Date.now() - (facts[0]?.storedAtMs ?? 0)) < FRESH_MS;
 }
 
 function madeAnew({ stream }: IngesterParts): RefusedError {

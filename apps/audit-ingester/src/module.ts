@@ -1,7 +1,7 @@
-// Puts audit-ingester together, and starts what works without being asked: the schema, then both streams.
+// Puts audit-ingester together, and starts what works without being asked: once the tables are there, both streams.
 
 import { createClickHouse, type ClickHouse, type StreamIdentity } from '@flow-mcp/clickhouse';
-import { describeError, type RetryableError } from '@flow-mcp/kernel';
+import { RetryableError, describeError } from '@flow-mcp/kernel';
 import { openPeople, readSecretFile, type BrokerHost } from '@flow-mcp/service-host';
 import type { DynamicModule, OnApplicationShutdown } from '@nestjs/common';
 import { AuditController } from './audit.controller.js';
@@ -58,13 +58,12 @@ function openClickHouse({ config, readiness }: Host): ClickHouse {
 
 /** Ends when the service drains. What ends before makes the service not ready, and says why. */
 function startIngesting(host: Host, clickhouse: ClickHouse): void {
-  let missing: string | undefined = 'The tables are not there yet.';
+  let missing: string | undefined = 'The tables are not there yet; run the provisioner.';
   host.readiness.add('ingest', () => missing);
   const report = reportTo(host);
   const run = async (): Promise<void> => {
     const onFailure = (error: RetryableError): void => report.failed('schema', error);
-    const applied = await insist(() => clickhouse.migrate(), { signal: host.draining, onFailure });
-    if (applied.length > 0) host.logger.info({ applied }, 'Changed the schema of ClickHouse.');
+    await insist(() => demandTables(clickhouse), { signal: host.draining, onFailure });
     missing = undefined;
     const ingesters = STREAMS_INGESTED.map(
       (stream) => new Ingester({ stream, broker: host.broker, clickhouse, report }),
@@ -78,12 +77,19 @@ function startIngesting(host: Host, clickhouse: ClickHouse): void {
   });
 }
 
+/** This service may not change the schema; the provisioner does. */
+async function demandTables(clickhouse: ClickHouse): Promise<void> {
+  const pending = await clickhouse.pendingMigrations();
+  if (pending.length === 0) return;
+  throw new RetryableError('ERR_DATABASE_UNAVAILABLE', `ClickHouse lacks ${pending.join(', ')}; run the provisioner.`);
+}
+
 function reportTo({ logger, metrics }: Host): IngestReport {
   const measured = ingestMetrics(metrics);
   return {
     ...measured,
     failed: (stream, err) => {
-      logger.warn({ stream, err }, 'ClickHouse or the broker is away; trying again.');
+      logger.warn({ stream, err }, 'The audit trail waits; trying again.');
       measured.failed(stream, err);
     },
   };

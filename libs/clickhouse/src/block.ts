@@ -83,7 +83,7 @@ function ledgerRow({ stream, createdAt }: StreamIdentity, fact: RecordedFact, bl
 }
 
 /** Whatever stands in the places of a call's subject: a malformed one is recorded like any other. */
-function callOf(subject: string): Pick<LedgerRow, 'flow' | 'call_id' | 'fact'> {
+export function callOf(subject: string): Pick<LedgerRow, 'flow' | 'call_id' | 'fact'> {
   const [, , , flow = '', callId = '', fact = ''] = subject.split('.');
   return { flow, call_id: callId, fact };
 }

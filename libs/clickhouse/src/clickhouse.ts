@@ -5,7 +5,7 @@ import type { Block, StreamIdentity } from './block.js';
 import { callFacts, calls, type CallFactRow, type CallsFilter } from './calls.js';
 import { Connection, type ClickHouseOptions } from './connection.js';
 import { hasBlock, insertBlock, position, type Position } from './ledger-table.js';
-import { migrate } from './migrations.js';
+import { migrate, pendingMigrations } from './migrations.js';
 
 /** Every method throws RetryableError `ERR_DATABASE_UNAVAILABLE` or RefusedError `ERR_CONFIG_INVALID`. */
 export interface ClickHouse {
@@ -13,6 +13,8 @@ export interface ClickHouse {
   ping(): Promise<void>;
   /** Brings the schema up to date; returns what was applied. Also throws RetryableError `ERR_CONFLICT`, see `migrate`. */
   migrate(): Promise<string[]>;
+  /** Names of what `migrate` would apply; for services that may not change the schema. */
+  pendingMigrations(): Promise<string[]>;
   /** Inserts a block: once, however often and by whomever it is sent within the last 10,000 blocks. */
   insertBlock(block: Block): Promise<void>;
   /** Whether a block is there, whole; asked before a block is sent that others may have inserted long ago. */
@@ -32,6 +34,7 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
   return {
     ping: () => connection.ping(),
     migrate: () => migrate(connection),
+    pendingMigrations: () => pendingMigrations(connection),
     insertBlock: (block) => insertBlock(connection, block),
     hasBlock: (block) => hasBlock(connection, block),
     position: (stream, firstSeq) => position(connection, stream, firstSeq),

@@ -4,6 +4,8 @@ import { ClickHouseError } from '@clickhouse/client';
 import { RefusedError, RetryableError, type FlowMcpError } from '@flow-mcp/kernel';
 
 const AUTHENTICATION_FAILED = '516';
+const UNKNOWN_TABLE = '60';
+const UNKNOWN_DATABASE = '81';
 
 /** Wrong credentials need a person; everything else may pass, and the same bytes may be sent again. */
 export function asFlowMcpError(error: unknown): FlowMcpError {
@@ -22,4 +24,9 @@ export function asFlowMcpError(error: unknown): FlowMcpError {
 export function asInsertError(error: unknown): FlowMcpError {
   const { code, message } = asFlowMcpError(error);
   return code === 'ERR_CONFIG_INVALID' ? new RefusedError(code, message) : new RetryableError(code, message);
+}
+
+/** Whether one of our errors says that the table, or its whole database, is not there. */
+export function isUnknownTable({ cause }: { readonly cause?: unknown }): boolean {
+  return cause instanceof ClickHouseError && [UNKNOWN_TABLE, UNKNOWN_DATABASE].includes(cause.code);
 }

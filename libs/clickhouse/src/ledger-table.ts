@@ -1,6 +1,6 @@
 // The table `ledger`: inserting blocks, and where to go on after a restart.
 
-import { blockToken, ledgerRows, type Block, type StreamIdentity } from './block.js';
+import { blockToken, callOf, ledgerRows, type Block, type StreamIdentity } from './block.js';
 import type { Connection } from './connection.js';
 
 /** How far a stream lies in ClickHouse. */
@@ -47,22 +47,19 @@ export async function position(connection: Connection, stream: StreamIdentity, f
   return { lastSeq: end.lastSeq, resumeSeq: end.blockFirst >= firstSeq ? end.blockFirst : end.lastSeq + 1 };
 }
 
+const BLOCK_FOUND = `
+SELECT
+    (
+        SELECT uniqExact(seq) FROM ledger
+        WHERE stream = {stream:String} AND stream_created = fromUnixTimestamp64Milli({createdAt:Int64}, 'UTC')
+          AND seq BETWEEN {first:UInt64} AND {last:UInt64}
+    ) AS rows,
+    (SELECT count() FROM call_states WHERE call_id = {callId:String} AND has(seqs, {last:UInt64})) AS inCalls`;
+
 /** Whether a block is there already, whole: its rows, and what `calls` makes of them, which comes last and as one. */
 export async function hasBlock(connection: Connection, { stream, facts }: Block): Promise<boolean> {
-  const [found] = await connection.select<{ rows: number; lastCall: string }>(
-    `SELECT uniqExact(seq) AS rows, argMax(call_id, seq) AS lastCall FROM ledger
-     WHERE stream = {stream:String} AND stream_created = fromUnixTimestamp64Milli({createdAt:Int64}, 'UTC')
-       AND seq BETWEEN {first:UInt64} AND {last:UInt64}`,
-    { ...stream, first: facts[0]?.seq, last: facts.at(-1)?.seq },
-  );
-  if (found?.rows !== facts.length) return false;
-  return stream.stream !== 'LEDGER' || isInCalls(connection, found.lastCall, facts.at(-1)?.seq);
-}
-
-async function isInCalls(connection: Connection, callId: string, seq: number | undefined): Promise<boolean> {
-  const [found] = await connection.select<{ rows: number }>(
-    'SELECT count() AS rows FROM call_states WHERE call_id = {callId:String} AND has(seqs, {seq:UInt64})',
-    { callId, seq },
-  );
-  return (found?.rows ?? 0) > 0;
+  const last = facts.at(-1);
+  const params = { ...stream, first: facts[0]?.seq, last: last?.seq, callId: callOf(last?.subject ?? '').call_id };
+  const [found] = await connection.select<{ rows: number; inCalls: number }>(BLOCK_FOUND, params);
+  return found?.rows === facts.length && (stream.stream !== 'LEDGER' || found.inCalls > 0);
 }

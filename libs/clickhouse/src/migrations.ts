@@ -1,7 +1,8 @@
 // Brings the schema to what this version of the code needs: the files of `schema/`, in order, each once.
 //
-//   M1. Forward only. What was applied is recorded with the SHA-256 of its file; a file that changed afterwards is an
-//       error, since nobody could say what the tables look like.
+//   M1. Forward only, and only additions, so that a program also works with a newer schema. What was applied is
+//       recorded with the SHA-256 of its file; a file that changed afterwards is an error, since nobody could say what
+//       the tables look like.
 //   M2. One at a time: whoever creates the table `migration_lock` may go on. ClickHouse has no locks, but creating a
 //       table fails for the second. A lock of somebody who died is taken over after `LOCK_STALE_MS`.
 //   M3. Every statement may be repeated (IF NOT EXISTS), so that a migration that broke off goes on where it was.
@@ -10,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { FlowMcpError, RetryableError, describeError } from '@flow-mcp/kernel';
 import type { Connection } from './connection.js';
+import { isUnknownTable } from './errors.js';
 
 const SCHEMA = new URL('../schema/', import.meta.url);
 const LOCK_STALE_MS = 60_000;
@@ -31,17 +33,17 @@ export interface MigrateOptions {
 /**
  * Applies what is missing and returns the names of it.
  * @throws RetryableError `ERR_CONFLICT` while somebody else migrates; FlowMcpError `ERR_CONFIG_INVALID` when an applied
- *   file changed, or the database is newer than this version.
+ *   file changed.
  */
 export async function migrate(
   connection: Connection,
   { migrations = readMigrations(), lockStaleMs = LOCK_STALE_MS }: MigrateOptions = {},
 ): Promise<string[]> {
+  if ((await missing(connection, migrations)).length === 0) return [];
   await connection.createDatabase();
   await connection.command(`CREATE TABLE IF NOT EXISTS schema_migrations
     (version UInt32, name String, sha256 String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
     ENGINE = MergeTree ORDER BY version SETTINGS non_replicated_deduplication_window = 1000`);
-  if ((await missing(connection, migrations)).length === 0) return [];
   await lock(connection, lockStaleMs);
   try {
     const todo = await missing(connection, migrations);
@@ -50,6 +52,11 @@ export async function migrate(
   } finally {
     await unlock(connection);
   }
+}
+
+/** Names of what `migrate` would apply; it needs no right but SELECT. @throws FlowMcpError `ERR_CONFIG_INVALID` */
+export async function pendingMigrations(connection: Connection): Promise<string[]> {
+  return (await missing(connection, readMigrations())).map(({ name }) => name);
 }
 
 /** The files of `schema/`, oldest first; a statement ends in `;` at the end of a line. */
@@ -65,17 +72,23 @@ export function readMigrations(): Migration[] {
 
 /** Invariant M1. */
 async function missing(connection: Connection, migrations: readonly Migration[]): Promise<Migration[]> {
-  const applied = await connection.select<{ version: number; sha256: string }>(
-    'SELECT version, any(sha256) AS sha256 FROM schema_migrations GROUP BY version',
-  );
-  const known = new Map(migrations.map((migration) => [migration.version, migration]));
-  for (const { version, sha256 } of applied) {
-    const file = known.get(version);
-    if (file === undefined) refuse(`version ${version} of the schema is newer than this program; update the program.`);
-    if (file.sha256 !== sha256) refuse(`${file.name} changed after it was applied; put it back and add a new file.`);
+  const applied = new Map((await readApplied(connection)).map(({ version, sha256 }) => [version, sha256]));
+  for (const { version, name, sha256 } of migrations) {
+    if (applied.has(version) && applied.get(version) !== sha256) {
+      const message = `${name} changed after ClickHouse had it; put it back and add a new file.`;
+      throw new FlowMcpError('ERR_CONFIG_INVALID', message);
+    }
   }
-  const done = new Set(applied.map(({ version }) => version));
-  return migrations.filter(({ version }) => !done.has(version));
+  return migrations.filter(({ version }) => !applied.has(version));
+}
+
+async function readApplied(connection: Connection): Promise<{ version: number; sha256: string }[]> {
+  try {
+    return await connection.select('SELECT version, any(sha256) AS sha256 FROM schema_migrations GROUP BY version');
+  } catch (error) {
+    if (error instanceof RetryableError && isUnknownTable(error)) return [];
+    throw error;
+  }
 }
 
 async function apply(connection: Connection, { version, name, sha256, statements }: Migration): Promise<void> {
@@ -118,8 +131,4 @@ async function lockAgeMs(connection: Connection): Promise<number | undefined> {
 function locked(): never {
   const message = 'Somebody else is changing the schema of ClickHouse; wait a minute and try again.';
   throw new RetryableError('ERR_CONFLICT', message, { retryAfterMs: LOCK_STALE_MS });
-}
-
-function refuse(why: string): never {
-  throw new FlowMcpError('ERR_CONFIG_INVALID', `ClickHouse: ${why}`);
 }
