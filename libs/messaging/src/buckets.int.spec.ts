@@ -69,6 +69,28 @@ describe('buckets', () => {
     expect(Buffer.from((await bucket.get('plural'))!).toString()).toBe('3');
   });
 
+  test('a watch catches up while the values that it has not read yet are replaced', async () => {
+    const bucket = openBucket(registry, TOOLS_BUCKET);
+    const putAll = (value: string) =>
+      Promise.all(Array.from({ length: 600 }, (_, at) => bucket.put(`replaced.${at}`, bytes(value))));
+    await putAll('old');
+    const end = new AbortController();
+    const caughtUp = new Promise<void>((resolve) => {
+      let isFirst = true;
+      const watch = watchBucket(executor, TOOLS_BUCKET, {
+        onEntry: async () => {
+          if (isFirst) await putAll('new'); // more than a follower takes at once
+          isFirst = false;
+        },
+        onCaughtUp: resolve,
+        signal: end.signal,
+      });
+      void watch.done;
+    });
+    await caughtUp;
+    end.abort();
+  });
+
   test('are what other NATS clients see', async () => {
     await openBucket(registry, TOOLS_BUCKET).put('seen', bytes('yes'));
     const kv = await provisioner.nats.jetstream().views.kv(TOOLS_BUCKET);

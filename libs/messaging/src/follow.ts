@@ -3,7 +3,9 @@
 // 1. Every matching message is handed over once, in the order of the stream; the next one waits for the handler.
 // 2. A consumer numbers its deliveries without gaps. A missing number, a silent broker, a lost connection or a lost
 //    consumer means: start a new consumer behind the last message handed over.
-// 3. "Caught up" is said once: when nothing that was there at the start is left.
+// 3. "Caught up" is said once: when nothing that was there at the start is left. A consumer miscounts what is left when
+//    messages go before it read them (measured: values of a bucket that are replaced), so one that is idle although
+//    something should be left is replaced as well: a new one counts anew.
 //
 // The consumer is ephemeral, made by `$JS.API.CONSUMER.CREATE.<stream>.<name>.<filter>`, so that a permission can name
 // the filter; the broker removes it by itself when nobody pulls.
@@ -84,7 +86,7 @@ class Reading {
   private async readThroughOneConsumer(): Promise<void> {
     const consumer = await this.createConsumer();
     if (consumer === undefined || this.options.signal?.aborted === true) return;
-    const buffer = new DeliveryBuffer(this.connection, this.stream, consumer);
+    const buffer = new DeliveryBuffer(this.connection, this.stream, { consumer, endsWhenIdle: () => !this.caughtUp });
     const stop = (): void => buffer.end();
     this.options.signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -147,12 +149,19 @@ class DeliveryBuffer {
   private ended = false;
   private wake: (() => void) | undefined;
 
-  constructor(connection: BrokerConnection, stream: string, consumer: string) {
+  constructor(
+    connection: BrokerConnection,
+    stream: string,
+    { consumer, endsWhenIdle }: { consumer: string; endsWhenIdle: () => boolean },
+  ) {
     this.puller = new Puller(connection, {
       stream,
       consumer,
       room: () => (this.ended ? 0 : BUFFERED_MAX - this.facts.length),
       onFact: (fact) => this.push(fact),
+      onIdle: () => {
+        if (this.facts.length === 0 && endsWhenIdle()) this.end();
+      },
       onTrouble: () => this.end(),
     });
   }

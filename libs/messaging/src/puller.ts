@@ -31,6 +31,8 @@ export interface PullOptions {
   /** How many more messages may come now. */
   readonly room: () => number;
   readonly onFact: (fact: DeliveredFact) => void;
+  /** The broker has nothing to send now. */
+  readonly onIdle?: () => void;
   /** A request ended badly; the next one follows, unless `stop` is called. */
   readonly onTrouble: (trouble: PullTrouble, detail: string) => void;
 }
@@ -109,7 +111,10 @@ export class Puller {
   private onStatus(message: Msg): void {
     if (message.subject !== this.inbox + String(this.request) || this.expected === 0) return;
     const { status, headers } = readHeaders(message);
-    if (status === 100) return void this.silence.refresh();
+    if (status === 100) {
+      this.silence.refresh();
+      return this.options.onIdle?.();
+    }
     if (status !== 404 && status !== 408) return this.onTrouble('refused', `the broker answered ${status}`);
     const undelivered = headers.get('Nats-Pending-Messages');
     if (undelivered !== undefined && Number(undelivered) !== this.expected) {
