@@ -77,5 +77,6 @@ function backoffMs(previous: Discovered | undefined, { backoffMinMs, backoffMaxM
 
 /** H3. */
 function distinct(tools: readonly ToolDefinition[]): ToolDefinition[] {
-  return [...new Map([...tools].reverse().map((tool) => [tool.name, tool])).values()].reverse();
+  const seen = new Set<string>();
+  return tools.filter(({ name }) => !seen.has(name) && seen.add(name));
 }

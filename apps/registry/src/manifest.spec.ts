@@ -197,6 +197,6 @@ test('whatever the text, it is read or refused with a RefusedError', () => {
         expect(error).toBeInstanceOf(RefusedError);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
