@@ -10,6 +10,7 @@ const NEXT: Partial<Record<ErrorCode, string>> = {
   ERR_TOKEN_INVALID: 'Sign in: --as PERSON at the development issuer, or put a token into FLOWMCP_TOKEN.',
   ERR_TOKEN_EXPIRED: 'Put a fresh token into FLOWMCP_TOKEN, or sign in with --as PERSON.',
   ERR_BROKER_UNAVAILABLE: '`npm start` runs everything on this machine.',
+  ERR_BROKER_NOT_OURS: '`npm start` runs everything on this machine, and says where.',
   ERR_SERVICE_UNAVAILABLE: '`npm start` runs everything on this machine.',
   ERR_TOOL_NOT_VISIBLE: '`flow-mcp tools` lists what you may call.',
   ERR_CONFLICT: '`flow-mcp get` shows what is there now.',

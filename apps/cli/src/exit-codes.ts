@@ -1,6 +1,6 @@
 // What the shell is told.
 
-import { FlowMcpError, RetryableError, type ErrorCode } from '@flow-mcp/kernel';
+import { RetryableError, errorCode, type ErrorCode } from '@flow-mcp/kernel';
 
 /** Exit codes of every command. */
 export const EXIT = {
@@ -19,10 +19,13 @@ export const EXIT = {
 } as const;
 
 const USAGE: readonly ErrorCode[] = ['ERR_CONFIG_INVALID'];
+const AWAY: readonly ErrorCode[] = ['ERR_BROKER_NOT_OURS'];
 
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof RetryableError) return EXIT.unavailable;
-  if (error instanceof FlowMcpError && USAGE.includes(error.code)) return EXIT.usage;
+  const code = errorCode(error);
+  if (AWAY.includes(code)) return EXIT.unavailable;
+  if (USAGE.includes(code)) return EXIT.usage;
   return EXIT.failed;
 }

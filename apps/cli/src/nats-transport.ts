@@ -9,7 +9,7 @@ const PATIENCE_MS = 3_000;
 
 /** Connects as the NATS user `cli`. @throws RetryableError `ERR_BROKER_UNAVAILABLE`; RefusedError `ERR_CONFIG_INVALID` */
 export async function connectNats(
-  { natsUrl, natsSeedFile, natsCaFile }: Settings,
+  { natsUrl, natsSeedFile, natsCaFile, natsName }: Settings,
   getToken: GetToken,
   report: (message: string) => void,
 ): Promise<Transport> {
@@ -19,6 +19,7 @@ export async function connectNats(
     patienceMs: PATIENCE_MS,
     report,
     ...(natsSeedFile === undefined ? {} : { seedFile: natsSeedFile }),
+    ...(natsName === undefined ? {} : { expect: { serverName: natsName } }),
     ...(natsCaFile === undefined ? {} : { caFile: natsCaFile }),
   });
   return {

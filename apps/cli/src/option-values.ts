@@ -19,7 +19,7 @@ export function duration(text: string): number {
 }
 
 /** An option that may be repeated. */
-export function collect(value: string, previous: readonly string[]): readonly string[] {
+export function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
 

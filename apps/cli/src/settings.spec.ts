@@ -1,7 +1,12 @@
 import { contextPaths, settingsOf } from './settings.js';
 
 const file = (content: unknown) => ({ path: '/home/.flow-mcp/cli.json', text: JSON.stringify(content) });
-const local = { natsUrl: 'nats://127.0.0.1:4321', natsSeedFile: 'keys/cli.nk', issuer: 'http://127.0.0.1:1' };
+const local = {
+  natsUrl: 'nats://127.0.0.1:4321',
+  natsSeedFile: 'keys/cli.nk',
+  natsName: 'ours',
+  issuer: 'http://127.0.0.1:1',
+};
 
 test('a context file is used as it lies, its key file beside it', () => {
   expect(settingsOf({}, file(local))).toEqual({ ...local, natsSeedFile: '/home/.flow-mcp/keys/cli.nk' });

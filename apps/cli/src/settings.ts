@@ -17,6 +17,8 @@ export interface Settings {
   readonly natsUrl: string;
   readonly natsSeedFile?: string;
   readonly natsCaFile?: string;
+  /** What the server must call itself, so that no other one is taken for ours. */
+  readonly natsName?: string;
   /** The development issuer, for `--as`. */
   readonly issuer?: string;
   /** The Flow that is meant when none is named. */
@@ -28,6 +30,7 @@ const contextSchema = z.strictObject({
     .string()
     .refine(isLoopback, { message: 'must be on this machine; set FLOWMCP_NATS_URL for another broker' }),
   natsSeedFile: z.string().exactOptional(),
+  natsName: z.string().exactOptional(),
   issuer: z
     .string()
     .refine(isLoopback, { message: 'must be on this machine; set FLOWMCP_ISSUER for another issuer' })
@@ -43,12 +46,13 @@ export interface ContextFile {
 
 /** Settings from environment and context file. @throws RefusedError `ERR_CONFIG_INVALID` */
 export function settingsOf(env: NodeJS.ProcessEnv, file: ContextFile | undefined): Settings {
-  const { FLOWMCP_NATS_URL, FLOWMCP_NATS_SEED_FILE, FLOWMCP_NATS_CA_FILE, FLOWMCP_ISSUER, FLOWMCP_FLOW } = env;
+  const { FLOWMCP_NATS_URL, FLOWMCP_ISSUER, FLOWMCP_FLOW } = env;
   if (FLOWMCP_NATS_URL !== undefined) {
     return compact({
       natsUrl: FLOWMCP_NATS_URL,
-      natsSeedFile: FLOWMCP_NATS_SEED_FILE,
-      natsCaFile: FLOWMCP_NATS_CA_FILE,
+      natsSeedFile: env['FLOWMCP_NATS_SEED_FILE'],
+      natsCaFile: env['FLOWMCP_NATS_CA_FILE'],
+      natsName: env['FLOWMCP_NATS_NAME'],
       issuer: FLOWMCP_ISSUER,
       flow: FLOWMCP_FLOW,
     });

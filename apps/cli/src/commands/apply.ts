@@ -1,7 +1,6 @@
 // `flow-mcp apply`
 
 import { RPCS, type MessageOf, type applyRpc } from '@flow-mcp/contracts';
-import { RefusedError } from '@flow-mcp/kernel';
 import { Command } from 'commander';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
@@ -29,7 +28,7 @@ Examples:
 export function applyCommand(program: Program): Command {
   return new Command('apply')
     .description('create or change MCPServers and Flows: all of what is given, or nothing')
-    .requiredOption('-f, --file <file>', 'YAML or JSON, - for stdin; may be repeated', collect, [])
+    .requiredOption('-f, --file <file>', 'YAML or JSON, - for stdin; may be repeated', collect)
     .option('--dry-run', 'say what would change, and change nothing')
     .option('--expected-generation <n>', 'refuse if the resource is at another generation; 0: if it exists', count)
     .addHelpText('after', EXAMPLES)
@@ -60,7 +59,6 @@ export function changesText(changes: Changes, { colors }: Style): string {
 }
 
 async function manifestOf(io: Io, files: readonly string[]): Promise<string> {
-  if (files.length === 0) throw new RefusedError('ERR_CONFIG_INVALID', 'Name a file with -f, or - for stdin.');
   const texts = await Promise.all(files.map((file) => (file === '-' ? io.readStdin() : io.readFile(file))));
   return texts.join('\n---\n');
 }

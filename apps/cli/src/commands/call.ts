@@ -14,7 +14,7 @@ import { action, flowOf, type Program, type Session } from '../session.js';
 interface Options {
   readonly flow?: string;
   readonly server?: string;
-  readonly arg: readonly string[];
+  readonly arg?: readonly string[];
   readonly args?: string;
   readonly reason?: string;
   readonly callId?: string;
@@ -41,7 +41,7 @@ export function callCommand(program: Program): Command {
     .argument('<tool>', 'its name as `flow-mcp tools` lists it, or with --server the name that the server gave it')
     .option('--flow <name>', 'the Flow')
     .option('--server <name>', 'the server whose tool it is')
-    .option('--arg <name=value>', 'one argument; JSON is taken as such, anything else as text', collect, [])
+    .option('--arg <name=value>', 'one argument; JSON is taken as such, anything else as text', collect)
     .option('--args <json>', 'a JSON object, @FILE, or - for stdin')
     .option('--reason <text>', 'why, for whoever must confirm it')
     .option('--call-id <uuid>', 'a UUIDv7; the same call under the same id is made once')
@@ -81,7 +81,7 @@ async function call(session: Session, options: Options, tool: string): Promise<n
 }
 
 async function requestOf(io: Io, options: Options, tool: string): Promise<CallRequest> {
-  const { server, reason, startWithin, arg } = options;
+  const { server, reason, startWithin, arg = [] } = options;
   const given = parseCallArguments(await argumentsText(io, options.args), arg);
   return {
     ...(server === undefined ? { name: tool } : { server, tool }),
