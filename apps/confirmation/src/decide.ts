@@ -16,10 +16,10 @@ import {
   type Voted,
   type decideRpc,
 } from '@flow-mcp/contracts';
+import { BrokerClock } from '@flow-mcp/messaging';
 import { RefusedError } from '@flow-mcp/kernel';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { BrokerClock } from './clock.js';
 import { acceptedOf, decisionOf, mayDecide, maySee } from './decision.js';
 import { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';

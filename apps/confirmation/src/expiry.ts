@@ -6,9 +6,9 @@
 //       decides, the others look at moments of their own and mostly find the decision already there. Whoever is too
 //       late learns the stored decision from the broker; none is ever written twice.
 
+import type { BrokerClock } from '@flow-mcp/messaging';
 import { RetryableError } from '@flow-mcp/kernel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BrokerClock } from './clock.js';
 import { decisionOf } from './decision.js';
 import type { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';

@@ -1,9 +1,9 @@
 // rpc `confirmation.held`: the executor asks whether an identical call is held already, so that it is not held twice.
 
 import { RPCS, type RpcAnswer, type RpcQuestion, type heldRpc } from '@flow-mcp/contracts';
+import { BrokerClock } from '@flow-mcp/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { BrokerClock } from './clock.js';
 import { decisionOf } from './decision.js';
 import { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';

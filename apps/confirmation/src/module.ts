@@ -4,10 +4,9 @@
 import { STREAMS, everyCall } from '@flow-mcp/contracts';
 import { openKeyRing, signReceipt } from '@flow-mcp/identity';
 import { describeError } from '@flow-mcp/kernel';
-import { brokerTime, createLedger } from '@flow-mcp/messaging';
-import { openPeople, type BrokerHost } from '@flow-mcp/service-host';
+import { BrokerClock, createLedger } from '@flow-mcp/messaging';
+import { openBrokerClock, openPeople, type BrokerHost } from '@flow-mcp/service-host';
 import type { DynamicModule } from '@nestjs/common';
-import { BrokerClock } from './clock.js';
 import type { ConfirmationConfig } from './config.js';
 import { DecideController } from './decide.js';
 import { Expiry } from './expiry.js';
@@ -26,7 +25,7 @@ class ConfirmationModule {}
 
 /** The service's module; `people` is for tests. @throws RefusedError `ERR_CONFIG_INVALID` for unusable keys */
 export async function confirmationModule(host: Host, people: People = openPeople(host)): Promise<DynamicModule> {
-  const clock = startClock(host);
+  const clock = openBrokerClock(host, STREAMS.LEDGER.name, everyCall('verdict'));
   const table = startReplay(host);
   const metrics = holdMetrics(host.metrics, () => clock.nowMs());
   const calls = await openCalls(host, { table, clock, metrics });
@@ -40,13 +39,6 @@ export async function confirmationModule(host: Host, people: People = openPeople
       { provide: BrokerClock, useValue: clock },
     ],
   };
-}
-
-function startClock(host: Host): BrokerClock {
-  const clock = new BrokerClock(() => brokerTime(host.broker, STREAMS.LEDGER.name, everyCall('verdict')));
-  host.readiness.add('clock', () => (clock.isSet ? undefined : 'The broker’s clock is not known yet.'));
-  keepRunning(host, 'clock', clock.run(host.draining));
-  return clock;
 }
 
 function startReplay(host: Host): PendingCalls {

@@ -13,10 +13,10 @@ import {
   type Requested,
   type pendingRpc,
 } from '@flow-mcp/contracts';
+import { BrokerClock } from '@flow-mcp/messaging';
 import { samePerson } from '@flow-mcp/policy';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { BrokerClock } from './clock.js';
 import { acceptedOf, decisionOf, mayDecide, maySee } from './decision.js';
 import { HeldCalls } from './held-calls.js';
 import type { HeldCall } from './pending-calls.js';

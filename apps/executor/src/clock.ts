@@ -1,12 +1,11 @@
-// The two clocks, as values, so that tests own them.
+// The three clocks, as values, so that tests own them.
 
-/** Wall time is for what other machines compare; monotonic time is for our own waiting. */
+/** Which clock is for what. All in milliseconds. */
 export interface Clock {
-  /** Unix time in milliseconds. */
+  /** The broker's: what is compared between machines, such as deadlines and expiries. Unix time. */
+  readonly brokerMs: () => number;
+  /** This machine's: what MCP servers compare with theirs, the times of a JWT. Unix time. */
   readonly wallMs: () => number;
-  /** Milliseconds that never go back. */
+  /** Never goes back: for our own waiting. */
   readonly monotonicMs: () => number;
 }
-
-/** The machine's clocks. */
-export const SYSTEM_CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };

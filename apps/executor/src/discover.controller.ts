@@ -5,7 +5,6 @@ import { RetryableError } from '@flow-mcp/kernel';
 import type { Discovery, Upstream } from '@flow-mcp/upstream';
 import { Controller, Inject } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
-import { SYSTEM_CLOCK } from './clock.js';
 import { Credentials } from './credentials.js';
 import { RegistryCopy, type RegisteredServer } from './registry-copy.js';
 import { DRAINING, UPSTREAM } from './tokens.js';
@@ -57,7 +56,7 @@ export class DiscoverController {
 }
 
 function answerOf(discovery: Discovery): RpcAnswer<typeof discoverRpc> {
-  const checkedAtMs = SYSTEM_CLOCK.wallMs();
+  const checkedAtMs = Date.now();
   if (discovery.health.state === 'unreachable') {
     const { reason, message } = discovery.health;
     return { health: { reason, message: message.slice(0, 1000), checkedAtMs }, tools: [] };

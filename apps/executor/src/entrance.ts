@@ -27,7 +27,7 @@ export class Entrance {
   /** @throws RefusedError when there is no place, the call was cancelled, or `untilMs` has come */
   async enter(call: { callId: CallId; actor: Actor }, { terms }: RegisteredServer, untilMs: EpochMs): Promise<Slot> {
     const { concurrency, queue, ratePerPerson: rate } = terms.limits;
-    const watched = this.#cancellations.watch(call.callId, untilMs - this.#clock.wallMs());
+    const watched = this.#cancellations.watch(call.callId, untilMs - this.#clock.brokerMs());
     const { signal } = watched;
     try {
       const entry = { server: terms.name, person: personKey(call.actor), concurrency, queue, rate, signal };

@@ -44,7 +44,7 @@ export class Holds {
       throw new RefusedError('ERR_CALL_DUPLICATE', message);
     }
     const { expiresAfterMs, approvers, requesterMayDecide, approvals } = server.terms.confirmation;
-    const expiresAtMs = this.#clock.wallMs() + expiresAfterMs;
+    const expiresAtMs = this.#clock.brokerMs() + expiresAfterMs;
     const nonce = randomBytes(16).toString('base64url');
     const bound = { expiresAtMs, runBeforeMs: expiresAtMs + RUN_WITHIN_MS, nonce };
     const digest = digestOf(call, requested, decision, bound);

@@ -98,7 +98,7 @@ export class Judge {
     const answer = askPolicy(registry, actor, call.flow, requested);
     const { decision, server, offered } = answer;
     schemas.check(offered.sha256, offered.definition.inputSchema, requested.arguments);
-    if (this.#parts.clock.wallMs() >= requested.deadlineMs) throw tooLate();
+    if (this.#parts.clock.brokerMs() >= requested.deadlineMs) throw tooLate();
     room.check();
     const part = partOf(call, actor, requested, answer);
     if (decision.effect === 'hold') return { verdict: await holds.hold(call, requested, part, server) };

@@ -2,7 +2,7 @@
 
 import { RESULTS_BUCKET, STREAMS, everyCall, parseCallSubject } from '@flow-mcp/contracts';
 import { createLedger, openObjects, subscribeStored, type Ledger } from '@flow-mcp/messaging';
-import { openPeople, type BrokerHost } from '@flow-mcp/service-host';
+import { openBrokerClock, openPeople, type BrokerHost } from '@flow-mcp/service-host';
 import type { Upstream } from '@flow-mcp/upstream';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { Admission } from './admission.js';
@@ -10,7 +10,7 @@ import type { Steps } from './advance.js';
 import { ArgumentSchemas } from './argument-schema.js';
 import { CallLog } from './call-log.js';
 import { Cancellations } from './cancellations.js';
-import { SYSTEM_CLOCK as clock } from './clock.js';
+import type { Clock } from './clock.js';
 import type { ExecutorConfig } from './config.js';
 import { Credentials } from './credentials.js';
 import { DiscoverController } from './discover.controller.js';
@@ -33,7 +33,7 @@ import { Resumer } from './resume.js';
 import { Runner } from './runner.js';
 import { Secrets } from './secrets.js';
 import { Shutdown } from './shutdown.js';
-import { DRAINING, OBJECTS, PASSES, PEOPLE, STEPS, UPSTREAM } from './tokens.js';
+import { CLOCK, DRAINING, OBJECTS, PASSES, PEOPLE, STEPS, UPSTREAM } from './tokens.js';
 
 class ExecutorModule {}
 
@@ -48,6 +48,7 @@ interface Parts {
   readonly upstream: Upstream;
   readonly cancellations: Cancellations;
   readonly credentials: Credentials;
+  readonly clock: Clock;
   /** Aborts when nothing may be waited for any more. */
   readonly stopping: AbortController;
 }
@@ -69,19 +70,27 @@ export async function executorModule(host: ExecutorHost): Promise<DynamicModule>
 async function openParts(host: ExecutorHost): Promise<Parts> {
   const { broker, config } = host;
   const proofs = await openProofs(config);
+  const clock = openClock(host);
   return {
     ledger: createLedger(broker, STREAMS.LEDGER.name),
     objects: openObjects(broker, RESULTS_BUCKET),
     proofs,
     registry: followRegistry(host),
     upstream: await openUpstream(host),
+    clock,
     cancellations: new Cancellations(),
     credentials: new Credentials(proofs.ring, config.outboundIssuer, new Secrets(config.secretsDir), clock),
     stopping: new AbortController(),
   };
 }
 
-function providers(host: ExecutorHost, { proofs, registry, upstream, credentials, objects }: Parts): Provider[] {
+function openClock(host: ExecutorHost): Clock {
+  const { name, subject } = STREAMS.REGISTRY;
+  const broker = openBrokerClock(host, name, subject);
+  return { brokerMs: () => broker.nowMs(), wallMs: () => Date.now(), monotonicMs: () => performance.now() };
+}
+
+function providers(host: ExecutorHost, { proofs, registry, upstream, credentials, objects, clock }: Parts): Provider[] {
   const { ring, passes, receiptKeys } = proofs;
   return [
     { provide: RegistryCopy, useValue: registry },
@@ -90,6 +99,7 @@ function providers(host: ExecutorHost, { proofs, registry, upstream, credentials
     { provide: PASSES, useValue: passes },
     { provide: UPSTREAM, useValue: upstream },
     { provide: OBJECTS, useValue: objects },
+    { provide: CLOCK, useValue: clock },
     { provide: DRAINING, useValue: host.draining },
     { provide: PUBLISHED_KEYS, useValue: { callSigning: () => ring.publicJwks(), receipts: receiptKeys } },
   ];
@@ -97,7 +107,7 @@ function providers(host: ExecutorHost, { proofs, registry, upstream, credentials
 
 /** The way of a call: judge, run, settle; and again after a hold. */
 function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: Parts): Provider[] {
-  const { ledger, objects, proofs, registry, upstream, cancellations, credentials } = parts;
+  const { ledger, objects, proofs, registry, upstream, cancellations, credentials, clock } = parts;
   const { passes, receiptKeys } = proofs;
   const graceMs = config.runGraceMs;
   const stopping = parts.stopping.signal;

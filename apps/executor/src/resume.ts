@@ -4,11 +4,18 @@
 //   R2. Receipt and every vote are verified here, each voter against the hold: a stolen confirmation service cannot approve.
 //   R3. A call whose url, authentication, tool, rule or permission changed since never runs.
 
-import { parseCallSubject, type CallSubject, type Decided, type Requested, type Resumed } from '@flow-mcp/contracts';
+import {
+  parseCallSubject,
+  type Actor,
+  type CallSubject,
+  type Decided,
+  type Requested,
+  type Resumed,
+} from '@flow-mcp/contracts';
 import { callTokenId, verifyReceipt, voterToken, type PassAuthority, type PublicJwks } from '@flow-mcp/identity';
 import { FlowMcpError, RefusedError, RetryableError } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
-import { samePerson, tally } from '@flow-mcp/policy';
+import { samePerson, tally, type Vote } from '@flow-mcp/policy';
 import { askPolicy } from './ask-policy.js';
 import type { CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
@@ -82,18 +89,25 @@ export class Resumer {
     if (decided.decision === 'accepted') await this.#verifyVotes(subject, decided, verdict);
   }
 
-  /** Each vote is the voter's own, was recorded by the broker, and together they accept. */
-  async #verifyVotes({ flow, callId }: CallSubject, { votes }: Decided, { actor, hold }: HoldVerdict): Promise<void> {
+  /** Each vote was recorded by the broker, and those whose passes they carry may decide and accept together. */
+  async #verifyVotes(subject: CallSubject, { votes }: Decided, { actor, hold }: HoldVerdict): Promise<void> {
+    const proved: Vote[] = [];
+    for (const cast of votes) proved.push({ voter: await this.#prove(subject, cast, hold.digest), vote: cast.vote });
+    // Only what the passes prove counts: the confirmation service's word for somebody's groups is worth nothing here.
+    if (tally(proved, actor, hold).state !== 'accepted') throw broken('The votes do not accept the call');
+  }
+
+  /** Who cast a vote, as the pass proves. */
+  async #prove({ flow, callId }: CallSubject, cast: Decided['votes'][number], held: string): Promise<Actor> {
+    const { voter, vote, digest, reason, pass, hmac } = cast;
     const { passes, log } = this.#proofs;
-    for (const { voter, vote, digest, reason, pass, hmac } of votes) {
-      const votedAtMs = await log.votedAtMs(flow, callId, voterToken(voter));
-      if (votedAtMs === undefined) {
-        throw new RetryableError('ERR_BROKER_UNAVAILABLE', 'A vote of a decided call was not found by this read.');
-      }
-      const proved = passes.verifyVote({ flow, callId, digest, vote, reason, pass, hmac, votedAtMs });
-      if (!samePerson(proved, voter) || digest !== hold.digest) throw broken('A vote is not the voter’s own');
+    const votedAtMs = await log.votedAtMs(flow, callId, voterToken(voter));
+    if (votedAtMs === undefined) {
+      throw new RetryableError('ERR_BROKER_UNAVAILABLE', 'A vote of a decided call was not found by this read.');
     }
-    if (tally(votes, actor, hold).state !== 'accepted') throw broken('The votes do not accept the call');
+    const proved = passes.verifyVote({ flow, callId, digest, vote, reason, pass, hmac, votedAtMs });
+    if (!samePerson(proved, voter) || digest !== held) throw broken('A vote is not the voter’s own');
+    return proved;
   }
 
   /** R3. */
@@ -120,7 +134,7 @@ export class Resumer {
     server: RegisteredServer,
   ): Promise<Resumption> {
     const { runBeforeMs } = verdict.hold;
-    if (this.#clock.wallMs() >= runBeforeMs)
+    if (this.#clock.brokerMs() >= runBeforeMs)
       throw new RefusedError('ERR_EXPIRED', 'The accepted call could not start in time; ask for it again.');
     const enteredMs = this.#clock.monotonicMs();
     const slot = await this.#entrance.enter({ callId, actor: verdict.actor }, server, runBeforeMs).catch(laterWhenBusy);

@@ -12,3 +12,5 @@ export const UPSTREAM = Symbol('UPSTREAM');
 export const OBJECTS = Symbol('OBJECTS');
 /** Aborts when the service begins to stop. */
 export const DRAINING = Symbol('DRAINING');
+/** `Clock`. */
+export const CLOCK = Symbol('CLOCK');

@@ -1,4 +1,5 @@
 export { openBucket, watchBucket, type Bucket, type WatchBucketOptions } from './bucket.js';
+export { BrokerClock, type ReadBrokerTime } from './broker-clock.js';
 export { brokerTime, type BrokerTime } from './broker-time.js';
 export { BrokerConnection, connectBroker, type BrokerOptions, type Report } from './connection.js';
 export {

@@ -1,3 +1,4 @@
+export { openBrokerClock } from './broker-clock.js';
 export {
   BROKER_FIELDS,
   HTTP_FIELDS,

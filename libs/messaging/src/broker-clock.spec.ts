@@ -1,5 +1,5 @@
 import { RefusedError, RetryableError } from '@flow-mcp/kernel';
-import { BrokerClock } from './clock.js';
+import { BrokerClock } from './broker-clock.js';
 
 const answers = (brokerMs: number, tookMs: number) => () =>
   Promise.resolve({ brokerMs, askedAtMs: 1_000, answeredAtMs: 1_000 + tookMs });

@@ -2,7 +2,7 @@
 // moved by the difference, stands in for it.
 
 import { RetryableError, type EpochMs } from '@flow-mcp/kernel';
-import type { BrokerTime } from '@flow-mcp/messaging';
+import type { BrokerTime } from './broker-time.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const READ_EVERY_MS = 30_000;
