@@ -72,11 +72,12 @@ const MEANING: Readonly<Record<Outcome, string>> = {
 };
 
 /** How a call ended, in a line or two. */
-export function outcomeText({ outcome, code, message, upstreamMs, callId }: CallOutcome, style: Style): string {
+export function outcomeText({ outcome, code, message, error, upstreamMs, callId }: CallOutcome, style: Style): string {
   const { colors } = style;
   const color = outcome === 'succeeded' ? colors.green : outcome === 'unknown' ? colors.yellow : colors.red;
   const took = upstreamMs === undefined ? '' : ` in ${durationInWords(upstreamMs)}`;
-  const why = [message, MEANING[outcome]].filter((text) => text !== undefined && text !== '').join(' ');
+  const said = error === undefined ? undefined : `The server said: ${error.message} (${error.code}).`;
+  const why = [message, said, MEANING[outcome]].filter((text) => text !== undefined && text !== '').join(' ');
   return [
     `${color(outcome)}${took}${why === '' ? '' : `: ${safeLine(why)}`}\n`,
     code === undefined ? '' : colors.dim(`${code}; docs/errors.md explains it. flow-mcp audit ${callId} shows all\n`),

@@ -6,16 +6,18 @@
 
 import {
   FACT_CONTRACTS,
+  HEADERS,
   LIMITS,
   callSubject,
   decode,
+  expectType,
   type Decided,
   type Progress,
   type Settled,
   type Verdict,
 } from '@flow-mcp/contracts';
 import { RetryableError, type CallId } from '@flow-mcp/kernel';
-import type { Ledger, Report } from '@flow-mcp/messaging';
+import type { Ledger, Report, RepublishedFact } from '@flow-mcp/messaging';
 import type { WatchedFact } from './flow-facts.js';
 import type { CallKey } from './request.js';
 import type { CallCallbacks, CallOutcome, HeldCall } from './types.js';
@@ -65,10 +67,11 @@ export class CallWaiter {
   }
 
   /** Takes a stored fact. Never throws. */
-  take(fact: WatchedFact, payload: Uint8Array): void {
+  take(fact: WatchedFact, { payload, headers }: Pick<RepublishedFact, 'payload' | 'headers'>): void {
     if (this.#seen.has(fact)) return;
     this.#seen.add(fact);
     try {
+      expectType(FACT_CONTRACTS[fact], headers.get(HEADERS.type));
       const message = decode<Verdict | Decided | Settled>(FACT_CONTRACTS[fact], payload, LIMITS.messageBytes);
       if (fact === 'verdict') this.#takeVerdict(message as Verdict);
       else if (fact === 'decided') this.#tell(this.#callbacks.onDecided, message as Decided);
@@ -121,7 +124,7 @@ export class CallWaiter {
   async #readFact(fact: WatchedFact): Promise<void> {
     if (this.#seen.has(fact)) return;
     const stored = await this.#context.ledger.read(callSubject(this.#call.flow, this.callId, fact));
-    if (stored !== undefined) this.take(fact, stored.payload);
+    if (stored !== undefined) this.take(fact, stored);
   }
 
   /** Invariant 3. */

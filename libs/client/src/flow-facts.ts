@@ -27,8 +27,8 @@ export class FlowFacts {
   constructor(connection: BrokerConnection, flow: Name) {
     this.#ends = [
       ...WATCHED.map((fact) =>
-        subscribeStored(connection, callSubject(flow, '*', fact), ({ subject, payload }) => {
-          for (const waiter of this.#of(subject)) waiter.take(fact, payload);
+        subscribeStored(connection, callSubject(flow, '*', fact), (stored) => {
+          for (const waiter of this.#of(stored.subject)) waiter.take(fact, stored);
         }),
       ),
       subscribeMessages(connection, progressSubject(flow, '*'), progressV1, (progress, subject) => {
