@@ -59,7 +59,7 @@ describe('a Nest service on the strategy', () => {
   beforeAll(async () => {
     broker = await startBroker();
     client = await connectBroker(broker.login('chat'));
-    await provision(client, { ...PROVISION_DEFAULTS, ackWaitMs: 1_000 });
+    await provision(client, PROVISION_DEFAULTS);
     service = await startService();
   });
   afterAll(async () => {
