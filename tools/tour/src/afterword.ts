@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { Stack } from '@flow-mcp/testing';
 import colors from 'picocolors';
 
-/** Where the running system is, for `flow-mcp` in this folder. */
-export async function writeCliContext(root: string, stack: Stack): Promise<void> {
+/** Where the running system is, for `flow-mcp` in this folder and below. */
+export async function writeCliContext(directory: string, stack: Stack): Promise<void> {
   const { servers, seedFile, expect } = stack.login('cli');
   const context = { natsUrl: servers, natsSeedFile: seedFile, natsName: expect.serverName, issuer: stack.issuer };
-  await writeFile(join(root, '.flow-mcp', 'cli.json'), `${JSON.stringify(context, null, 2)}\n`, { mode: 0o600 });
+  await writeFile(join(directory, '.flow-mcp', 'cli.json'), `${JSON.stringify(context, null, 2)}\n`, { mode: 0o600 });
 }
 
 /** The lines to print. */

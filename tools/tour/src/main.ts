@@ -12,30 +12,35 @@ import { System } from './system.js';
 import { broken, heading, step } from './terminal.js';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const STATE = join(ROOT, '.flow-mcp', 'start');
 
 const HELP = `npm start -- [options]
 
   --tour-only   stop after the tour; exits 0 when every step passed, else 1
   --fresh       forget what earlier starts left in .flow-mcp/start
+  --directory   where .flow-mcp lies; this repository unless told
   --help        this text`;
 
 const print = (line: string) => console.log(line);
 
 const { values } = parseArgs({
-  options: { 'tour-only': { type: 'boolean' }, fresh: { type: 'boolean' }, help: { type: 'boolean' } },
+  options: {
+    'tour-only': { type: 'boolean' },
+    fresh: { type: 'boolean' },
+    directory: { type: 'string', default: ROOT },
+    help: { type: 'boolean' },
+  },
 });
 if (values.help === true) print(HELP);
-else process.exit(await main(values['tour-only'] === true, values.fresh === true));
+else process.exit(await main(values.directory, values['tour-only'] === true, values.fresh === true));
 
-async function main(tourOnly: boolean, fresh: boolean): Promise<number> {
-  if (fresh) await rm(STATE, { recursive: true, force: true });
+async function main(directory: string, tourOnly: boolean, fresh: boolean): Promise<number> {
+  if (fresh) await rm(stateOf(directory), { recursive: true, force: true });
   const interrupted = new Promise<'interrupted'>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
   });
   const running: { stop(): Promise<void> }[] = [];
   try {
-    const stack = await Promise.race([startAndTour(running), interrupted]);
+    const stack = await Promise.race([startAndTour(directory, running), interrupted]);
     if (stack === 'interrupted') return 130;
     if (stack === undefined) return 1;
     if (tourOnly) return 0;
@@ -51,34 +56,38 @@ async function main(tourOnly: boolean, fresh: boolean): Promise<number> {
   }
 }
 
-async function startAndTour(running: { stop(): Promise<void> }[]): Promise<Stack | undefined> {
+async function startAndTour(directory: string, running: { stop(): Promise<void> }[]): Promise<Stack | undefined> {
   print(step('Starting eight MCP servers, among them PostgreSQL and Jira’s …'));
   const servers = await startDemoServers();
   running.push(servers);
   const stack = await startStack({
-    directory: STATE,
+    directory: stateOf(directory),
     ...servers.options,
     report: (part) => print(step(`Starting ${part} …`)),
   });
   running.push(stack);
   const system = await System.connect(stack);
   running.push({ stop: () => system.close() });
-  await writeCliContext(ROOT, stack);
-  const passed = await tour(system, servers);
+  await writeCliContext(directory, stack);
+  const passed = await tour(directory, system, servers);
   return passed ? stack : undefined;
 }
 
-async function tour(system: System, servers: DemoServers): Promise<boolean> {
+async function tour(directory: string, system: System, servers: DemoServers): Promise<boolean> {
   for (const [at, stop] of STEPS.entries()) {
     print(heading(at + 1, STEPS.length, stop.title));
     try {
       await stop.run({ system, servers, root: ROOT, print });
     } catch (error) {
       print(broken(describeError(error)));
-      print(`\nThe tour stopped at step ${at + 1}. Logs are in ${join('.flow-mcp', 'start', 'logs')}.`);
+      print(`\nThe tour stopped at step ${at + 1}. Logs are in ${join(stateOf(directory), 'logs')}.`);
       return false;
     }
   }
   print(`\nAll ${STEPS.length} steps of the tour passed.`);
   return true;
+}
+
+function stateOf(directory: string): string {
+  return join(directory, '.flow-mcp', 'start');
 }
