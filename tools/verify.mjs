@@ -24,7 +24,8 @@ const STEPS = [
 /** Runs every step; returns whether all passed. */
 export function verify() {
   rmSync(RESULTS, { recursive: true, force: true });
-  mkdirSync(RESULTS, { recursive: true });
+  // Jest writes <project>.json here, and the names of projects have a scope.
+  mkdirSync(join(RESULTS, '@flow-mcp'), { recursive: true });
   const failed = STEPS.filter(([name, args]) => !passes(name, args)).map(([name]) => name);
   const tests = countTests();
   if (failed.length > 0) console.log(`Failed: ${failed.join(', ')}`);
@@ -44,7 +45,8 @@ function passes(name, args) {
 /** What jest wrote down, cached runs included. */
 function countTests() {
   const total = { passed: 0, failed: 0 };
-  for (const file of existsSync(RESULTS) ? readdirSync(RESULTS) : []) {
+  const files = existsSync(RESULTS) ? readdirSync(RESULTS, { recursive: true }) : [];
+  for (const file of files.filter((name) => name.endsWith('.json'))) {
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
       readFileSync(join(RESULTS, file), 'utf8'),
     );
