@@ -24,7 +24,7 @@ import { Listeners } from './listeners.js';
 
 const PING_INTERVAL_MS = 2_000;
 const PINGS_MISSED_MAX = 2;
-const RECONNECT_WAIT_MS = 250;
+const RECONNECT_WAIT_MS = 100;
 
 /** Where the broker is, who we are there, and how to know that it is ours. */
 export interface BrokerOptions {

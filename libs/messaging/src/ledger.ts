@@ -20,6 +20,7 @@ import { NoAnswer } from './inbox.js';
 import { streamState, type StreamState } from './stream-state.js';
 
 const APPEND_WITHIN_MS = 20_000;
+const READ_WITHIN_MS = 5_000;
 const ATTEMPT_MS = 2_000;
 const PAUSE_MIN_MS = 10;
 const PAUSE_MAX_MS = 1_000;
@@ -51,7 +52,7 @@ export interface Ledger {
   ): Promise<Appended>;
   /**
    * The fact on `subject`; `undefined` when this read did not find one, which proves nothing.
-   * @throws RetryableError `ERR_BROKER_UNAVAILABLE`; RefusedError `ERR_NOT_PERMITTED`
+   * @throws RetryableError `ERR_BROKER_UNAVAILABLE` after 5 s; RefusedError `ERR_NOT_PERMITTED`
    */
   read(subject: string): Promise<StoredFact | undefined>;
   /** Its size, limit, creation time and first and last sequence. @throws like `read` */
@@ -72,7 +73,7 @@ export function createLedger(
     stream,
     append: (subject, payload, headers = [], { withinMs = APPEND_WITHIN_MS } = {}) =>
       append({ ...target, subject, payload, headers: [...headers], nonce: randomUUID() }, withinMs),
-    read: (subject) => read({ ...target, subject }),
+    read: (subject) => readPatiently({ ...target, subject }),
     state: () => streamState(connection, stream),
   };
 }
@@ -148,6 +149,18 @@ async function whose(write: Write): Promise<Appended | undefined> {
   const fact = await read(write).catch(ignoreRetryable);
   if (fact === undefined) return undefined;
   return fact.nonce === write.nonce ? { result: 'mine', seq: fact.seq } : { result: 'other', fact };
+}
+
+async function readPatiently(place: Place): Promise<StoredFact | undefined> {
+  const endsAt = performance.now() + READ_WITHIN_MS;
+  for (let repeat = 0; ; repeat++) {
+    try {
+      return await read(place);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) throw error;
+      if (!(await pauseBefore(repeat, endsAt, place.connection))) throw error;
+    }
+  }
 }
 
 /** By-subject form of the direct get, so that a permission can name what may be read. */
