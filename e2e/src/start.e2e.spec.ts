@@ -3,14 +3,16 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { signInDevelopment } from '@flow-mcp/identity';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const TOUR = join(ROOT, 'tools', 'tour', 'dist', 'main.js');
+const CHAT = join(ROOT, 'examples', 'chat', 'chat.mjs');
 const CLI = join(ROOT, 'apps', 'cli', 'bin', 'flow-mcp.js');
 
 let directory: string;
@@ -40,6 +42,25 @@ async function cli(...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** The chat of the README, with one line typed into it. */
+async function chat(line: string): Promise<string> {
+  const context = JSON.parse(await readFile(join(directory, '.flow-mcp', 'cli.json'), 'utf8')) as Record<
+    string,
+    string
+  >;
+  const { natsUrl: FLOWMCP_NATS_URL, natsSeedFile: FLOWMCP_NATS_SEED_FILE, issuer = '' } = context;
+  const FLOWMCP_TOKEN = await signInDevelopment(issuer, 'alice');
+  const env = { ...process.env, FLOWMCP_NATS_URL, FLOWMCP_NATS_SEED_FILE, FLOWMCP_TOKEN };
+  const running = promisify(execFile)(process.execPath, [CHAT], { env });
+  running.child.stdin?.end(`${line}\n`);
+  return (await running).stdout;
+}
+
+test('the README shows the chat that is tested', async () => {
+  const [, ...lines] = (await readFile(CHAT, 'utf8')).split('\n');
+  expect(await readFile(join(ROOT, 'README.md'), 'utf8')).toContain(lines.join('\n'));
+});
+
 test('the tour passes, the system stays up for the command line, and Ctrl-C ends all of it', async () => {
   const { child, lines, says } = start();
   await says('Everything stays up');
@@ -49,6 +70,7 @@ test('the tour passes, the system stays up for the command line, and Ctrl-C ends
   };
   expect(tools.length).toBeGreaterThan(50);
   expect(await cli('audit', '--as', 'root')).toContain('get_account');
+  expect(await chat('everything__echo {"message":"twenty lines"}')).toContain('Echo: twenty lines');
   const ports = lines.join('\n').match(/127\.0\.0\.1:(\d+)/g) ?? [];
   child.kill('SIGINT');
   const [code] = (await once(child, 'exit')) as [number];

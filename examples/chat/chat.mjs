@@ -15,6 +15,6 @@ for (let line = await ask('Tool?'); line; line = await ask('Tool?')) {
     await flow.decide({ callId, digest, vote });
   };
   const call = flow.call({ name, arguments: JSON.parse(given) }, { onHeld });
-  console.log(await call.catch(({ code, message }) => ({ code, message })));
+  console.dir(await call.catch(({ code, message }) => ({ code, message })), { depth: null });
 }
 await flow.close();
