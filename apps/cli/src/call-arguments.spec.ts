@@ -32,3 +32,11 @@ test.each([
 ])('refuses --args %s --arg %s', (json, pairs) => {
   expect(() => parseCallArguments(json, pairs)).toThrow(RefusedError);
 });
+
+test('where the tool wants a string, a value is text as it stands', () => {
+  const schema = { properties: { id: { type: 'string' }, n: { type: 'integer' }, any: {} } };
+  expect(parseCallArguments(undefined, ['id=1001', 'n=1001', 'any=1001', 'more=1001'], schema)).toEqual({
+    ...{ id: '1001', n: 1001, any: 1001, more: 1001 },
+  });
+  expect(parseCallArguments(undefined, ['constructor=1'], schema)).toEqual({ constructor: 1 });
+});

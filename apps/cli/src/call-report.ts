@@ -26,7 +26,7 @@ export function callReport(screen: Screen, io: Pick<Io, 'nowMs'>): CallReport {
     callId: () => id,
     requested: (callId) => {
       id = callId;
-      screen.aside(screen.style.colors.dim(`call ${callId}\n`));
+      screen.aside(`${screen.style.colors.dim(`call ${callId}`)}\n`);
     },
     held: (held, waits) => {
       id = held.callId;
@@ -67,7 +67,7 @@ const MEANING: Readonly<Record<Outcome, string>> = {
   expired: 'Nobody decided in time. The call did not run.',
   cancelled: 'The call was stopped before it could act.',
   busy: 'There was no room for the call. It did not run; try again in a while.',
-  failed: 'The call failed.',
+  failed: '',
   unknown: 'The tool may or may not have run. Look at the server before you call again.',
 };
 
@@ -77,10 +77,13 @@ export function outcomeText({ outcome, code, message, error, upstreamMs, callId 
   const color = outcome === 'succeeded' ? colors.green : outcome === 'unknown' ? colors.yellow : colors.red;
   const took = upstreamMs === undefined ? '' : ` in ${durationInWords(upstreamMs)}`;
   const said = error === undefined ? undefined : `The server said: ${error.message} (${error.code}).`;
-  const why = [message, said, MEANING[outcome]].filter((text) => text !== undefined && text !== '').join(' ');
+  const advice = outcome === 'unknown' || message === undefined ? MEANING[outcome] : '';
+  const why = [message, said, advice].filter((text) => text !== undefined && text !== '').join(' ');
   return [
     `${color(outcome)}${took}${why === '' ? '' : `: ${safeLine(why)}`}\n`,
-    code === undefined ? '' : colors.dim(`${code}; docs/errors.md explains it. flow-mcp audit ${callId} shows all\n`),
+    code === undefined
+      ? ''
+      : `${colors.dim(`${code}; docs/errors.md explains it. flow-mcp audit ${callId} shows all`)}\n`,
   ].join('');
 }
 

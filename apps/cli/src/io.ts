@@ -21,12 +21,13 @@ export interface Io {
   connect(settings: Settings, getToken: GetToken, report: (message: string) => void): Promise<Transport>;
   /** Calls back at Ctrl-C. Returns what ends that. */
   onInterrupt(listener: () => void): () => void;
-  /** The person's answer, `CTRL_C` for that; `undefined` when there is no person to ask. */
-  question(text: string): Promise<string | undefined>;
+  /** The person's answer, `CTRL_C` for that, empty when `signal` aborts; `undefined` when there is no person to ask. */
+  question(text: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What is on the other end of stdout. */
 export interface Terminal {
+  /** `Infinity` when it is no terminal: nothing is cut for programs. */
   readonly columns: number;
   readonly colors: boolean;
 }

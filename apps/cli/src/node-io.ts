@@ -8,14 +8,12 @@ import picocolors from 'picocolors';
 import { CTRL_C, type Io } from './io.js';
 import { connectNats } from './nats-transport.js';
 
-const COLUMNS_WITHOUT_TERMINAL = 160;
-
 /** Input and output of this process. */
 export function nodeIo(): Io {
   return {
     env: process.env,
     cwd: process.cwd(),
-    terminal: { columns: process.stdout.columns ?? COLUMNS_WITHOUT_TERMINAL, colors: picocolors.isColorSupported },
+    terminal: { columns: process.stdout.columns ?? Infinity, colors: picocolors.isColorSupported },
     stdout: (given) => void process.stdout.write(given),
     stderr: (given) => void process.stderr.write(given),
     readFile: readText,
@@ -40,12 +38,15 @@ function onInterrupt(listener: () => void): () => void {
   return () => void process.off('SIGINT', listener);
 }
 
-async function question(given: string): Promise<string | undefined> {
+async function question(given: string, signal: AbortSignal): Promise<string | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve(CTRL_C)));
   try {
-    return await Promise.race([terminal.question(given), closed]);
+    return await Promise.race([terminal.question(given, { signal }), closed]);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return '';
   } finally {
     terminal.close();
   }

@@ -20,7 +20,8 @@ export interface Style {
 export type Cell = string | { readonly text: string; readonly color: (safe: string) => string };
 
 const GAP = 2;
-const LAST_COLUMN_MIN = 20;
+/** As long as a call id, which is of no use when cut. */
+const LAST_COLUMN_MIN = 36;
 const NO_BORDERS = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid']
     .concat(['mid', 'mid-mid', 'right', 'right-mid', 'middle'])

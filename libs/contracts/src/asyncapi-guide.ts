@@ -69,7 +69,7 @@ you do not know.
    | \`Flow-Mcp-Hmac\` | the signature |
    | \`traceparent\` | W3C Trace Context, optional |
 
-   Do not send \`Nats-Msg-Id\`. JetStream's answer says what happened:
+   Do not send \`Nats-Msg-Id\`. JetStream's answer says what happened; look for \`error\` first:
 
    | answer | means |
    |---|---|

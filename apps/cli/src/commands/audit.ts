@@ -74,10 +74,10 @@ export function rowsText(rows: readonly CallRow[], style: Style): string {
     row.actor,
     outcomeCell(row, style),
     row.durationMs === undefined ? '' : durationInWords(row.durationMs),
-    row.callId,
     row.code,
+    row.callId,
   ]);
-  return style.table(['ASKED', 'FLOW', 'SERVER', 'TOOL', 'FOR', 'OUTCOME', 'TOOK', 'CALL', 'CODE'], cells);
+  return style.table(['ASKED', 'FLOW', 'SERVER', 'TOOL', 'FOR', 'OUTCOME', 'TOOK', 'CODE', 'CALL'], cells);
 }
 
 /** One call: what is known of it, then its facts in order. */

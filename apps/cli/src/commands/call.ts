@@ -1,6 +1,6 @@
 // `flow-mcp call`
 
-import type { CallOutcome, CallRequest, HeldCall } from '@flow-mcp/client';
+import type { CallOutcome, CallRequest, Flow, FlowTool, HeldCall } from '@flow-mcp/client';
 import type { JsonObject } from '@flow-mcp/kernel';
 import { Command } from 'commander';
 import { parseCallArguments } from '../call-arguments.js';
@@ -41,7 +41,7 @@ export function callCommand(program: Program): Command {
     .argument('<tool>', 'its name as `flow-mcp tools` lists it, or with --server the name that the server gave it')
     .option('--flow <name>', 'the Flow')
     .option('--server <name>', 'the server whose tool it is')
-    .option('--arg <name=value>', 'one argument; JSON is taken as such, anything else as text', collect)
+    .option('--arg <name=value>', 'one argument; JSON is taken as such unless the tool wants text', collect)
     .option('--args <json>', 'a JSON object, @FILE, or - for stdin')
     .option('--reason <text>', 'why, for whoever must confirm it')
     .option('--call-id <uuid>', 'a UUIDv7; the same call under the same id is made once')
@@ -51,18 +51,21 @@ export function callCommand(program: Program): Command {
     .action(action<Options>(program, (session, options, [tool = '']) => call(session, options, tool)));
 }
 
+type Listing = Pick<Flow, 'tools'>;
+
 /** Why this program no longer waits for a call that goes on. */
 type Left = { readonly left: 'held' | 'interrupted' };
 
 async function call(session: Session, options: Options, tool: string): Promise<number> {
   const { io, screen, transport } = session;
   const flow = transport.flow(flowOf(options, session));
-  const request = await requestOf(io, options, tool);
+  const request = await requestOf(io, flow, options, tool);
   const report = callReport(screen, io);
   const stop = new AbortController();
+  const ended = new AbortController();
   const waiting = await new Promise<CallOutcome | Left>((resolve, reject) => {
     const forget = io.onInterrupt(() => {
-      void onInterrupt(io, stop).then((leave) => leave && resolve({ left: 'interrupted' }), reject);
+      void onInterrupt(io, stop, ended.signal).then((leave) => leave && resolve({ left: 'interrupted' }), reject);
     });
     const onHeld = (held: HeldCall): void => {
       report.held(held, options.wait);
@@ -73,16 +76,17 @@ async function call(session: Session, options: Options, tool: string): Promise<n
     flow
       .call(request, { ...callbacks, ...named, signal: stop.signal })
       .then(resolve, reject)
-      .finally(forget);
+      .finally(() => (forget(), ended.abort()));
   });
   if ('left' in waiting) return leave(session, report.callId(), waiting);
   const result = waiting.resultRef === undefined ? waiting.result : await flow.result(waiting.callId);
   return conclude(session, waiting, result);
 }
 
-async function requestOf(io: Io, options: Options, tool: string): Promise<CallRequest> {
+async function requestOf(io: Io, flow: Listing, options: Options, tool: string): Promise<CallRequest> {
   const { server, reason, startWithin, arg = [] } = options;
-  const given = parseCallArguments(await argumentsText(io, options.args), arg);
+  const schema = arg.length === 0 ? undefined : await schemaOf(flow, server, tool);
+  const given = parseCallArguments(await argumentsText(io, options.args), arg, schema);
   return {
     ...(server === undefined ? { name: tool } : { server, tool }),
     arguments: given,
@@ -91,15 +95,23 @@ async function requestOf(io: Io, options: Options, tool: string): Promise<CallRe
   };
 }
 
+/** What the tool's arguments must be, if this person may call it. */
+async function schemaOf(flow: Listing, server: string | undefined, tool: string): Promise<JsonObject | undefined> {
+  const { tools } = await flow.tools();
+  const isMeant = (listed: FlowTool): boolean =>
+    server === undefined ? listed.name === tool : listed.server === server && listed.definition.name === tool;
+  return tools.find(isMeant)?.definition.inputSchema;
+}
+
 async function argumentsText(io: Io, args: string | undefined): Promise<string | undefined> {
   if (args === '-') return io.readStdin();
   return args?.startsWith('@') === true ? io.readFile(args.slice(1)) : args;
 }
 
 /** Ctrl-C: whether to stop waiting. The second one leaves without asking; without a person to ask, the first cancels. */
-async function onInterrupt(io: Io, stop: AbortController): Promise<boolean> {
+async function onInterrupt(io: Io, stop: AbortController, ended: AbortSignal): Promise<boolean> {
   if (stop.signal.aborted) return true;
-  const answer = await io.question('\nCancel the call (c), leave it running (l), or keep waiting (Enter)? ');
+  const answer = await io.question('\nCancel the call (c), leave it running (l), or keep waiting (Enter)? ', ended);
   if (answer === undefined || answer.toLowerCase().startsWith('c')) stop.abort();
   return answer === CTRL_C || answer?.toLowerCase().startsWith('l') === true;
 }

@@ -83,6 +83,7 @@ export async function shell(line: string, world: World = {}) {
 
 function transportOf(world: World, asked: unknown[], onClose: () => void): Transport {
   const flow = (name: string): Partial<Flow> => ({
+    tools: async () => ({ tools: [], servers: [] }),
     decide: async (vote) => {
       asked.push({ flow: name, decide: vote });
       return { state: 'accepted', accepted: 1, approvals: 1 };
