@@ -45,7 +45,7 @@ export function callReport(screen: Screen, io: Pick<Io, 'nowMs'>): CallReport {
 }
 
 /** Who may decide on a held call, and until when. */
-export function heldText(held: HeldCall, nowMs: number, style: Style): string {
+function heldText(held: HeldCall, nowMs: number, style: Style): string {
   const left = durationInWords(held.expiresAtMs - nowMs);
   return [
     `${style.colors.yellow('held')} ${safeLine(held.server)} ${safeLine(held.tool)}: a person must decide first\n`,

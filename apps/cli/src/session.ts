@@ -5,13 +5,13 @@ import type { Command } from 'commander';
 import { exitCodeOf } from './exit-codes.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
-import { FORMATS, Screen, type Format } from './screen.js';
+import { Screen, type Format } from './screen.js';
 import { contextPaths, settingsOf, type ContextFile, type Settings } from './settings.js';
 import { tokenSource } from './sign-in.js';
 import type { Transport } from './transport.js';
 
 /** Options of every command. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly as?: string;
   readonly output: Format;
 }
@@ -54,15 +54,6 @@ export function flowOf({ flow }: { readonly flow?: Name }, { settings }: Session
   if (name !== undefined) return name;
   const message = 'Say which Flow: --flow NAME, or set FLOWMCP_FLOW. `flow-mcp get flows` lists them.';
   throw new RefusedError('ERR_CONFIG_INVALID', message, { field: '--flow' });
-}
-
-/** The format wanted on a command line that may not be parseable. */
-export function formatOf(argv: readonly string[]): Format {
-  const given = argv.flatMap((word, at) => {
-    if (word === '-o' || word === '--output') return [argv[at + 1]];
-    return /^(?:-o|--output=)(.+)$/.exec(word)?.slice(1) ?? [];
-  });
-  return FORMATS.find((format) => format === given.at(-1)) ?? 'table';
 }
 
 async function inSession(

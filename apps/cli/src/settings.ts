@@ -10,7 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Where the context file lies below a folder. */
-export const CONTEXT_FILE = join('.flow-mcp', 'cli.json');
+const CONTEXT_FILE = join('.flow-mcp', 'cli.json');
 
 /** A connection. */
 export interface Settings {

@@ -30,7 +30,7 @@ export function personInWords({ name, email, sub }: Pick<Actor, 'name' | 'email'
 }
 
 /** Whom a binding names. */
-export function bindingInWords({ groupName, userEmail, id }: Binding): string {
+function bindingInWords({ groupName, userEmail, id }: Binding): string {
   return groupName === undefined ? (userEmail ?? id ?? '') : `group ${groupName}`;
 }
 

@@ -64,7 +64,7 @@ async function audit({ io, transport, screen }: Session, options: Options, callI
 }
 
 /** Calls in a table. */
-export function rowsText(rows: readonly CallRow[], style: Style): string {
+function rowsText(rows: readonly CallRow[], style: Style): string {
   if (rows.length === 0) return '';
   const cells = rows.map((row): Cell[] => [
     timeInWords(row.requestedAtMs),
@@ -81,7 +81,7 @@ export function rowsText(rows: readonly CallRow[], style: Style): string {
 }
 
 /** One call: what is known of it, then its facts in order. */
-export function callText({ row, facts }: AuditedCall, style: Style): string {
+function callText({ row, facts }: AuditedCall, style: Style): string {
   const optional = (name: string, ms: number | undefined): (readonly [string, string])[] =>
     ms === undefined ? [] : [[name, durationInWords(ms)]];
   return [

@@ -54,7 +54,7 @@ async function decide(
 }
 
 /** What the vote came to. */
-export function resultInWords(vote: Vote, { state, accepted, approvals }: VoteResult): string {
+function resultInWords(vote: Vote, { state, accepted, approvals }: VoteResult): string {
   switch (state) {
     case 'pending':
       return `Your vote counts: ${accepted} of ${acceptancesInWords(approvals)}.`;

@@ -39,7 +39,7 @@ async function tools(session: Session, options: Options): Promise<number> {
 }
 
 /** Tools, then the servers that they come from. */
-export function toolsText({ tools: listed, servers }: FlowTools, style: Style): string {
+function toolsText({ tools: listed, servers }: FlowTools, style: Style): string {
   const { colors } = style;
   const toolRows = listed.map(({ name, server, confirmation, definition }): Cell[] => [
     name,
