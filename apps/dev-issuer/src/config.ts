@@ -1,18 +1,21 @@
-// What the process is told by its environment.
+// What the process is told by its environment; the table in the README of this app is made from it.
 
 import { RefusedError } from '@flow-mcp/kernel';
 import { z } from 'zod';
 
-const schema = z.strictObject({
-  /** Port on 127.0.0.1; 0 takes the one that the data folder remembers, or a free one. */
-  FLOWMCP_DEV_ISSUER_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
-  /** Folder of keys and port; created when missing. */
-  FLOWMCP_DEV_ISSUER_DATA_DIR: z.string().min(1),
-  /** YAML or JSON file with the people who exist; without it alice, bob, carol, dave and root do. */
-  FLOWMCP_DEV_ISSUER_PEOPLE_FILE: z.string().min(1).optional(),
+export const devIssuerConfig = z.strictObject({
+  FLOWMCP_DEV_ISSUER_PORT: z.coerce.number().int().min(0).max(65_535).default(0).meta({
+    description: 'Port on 127.0.0.1; 0 takes the one that the data folder remembers, or a free one.',
+  }),
+  FLOWMCP_DEV_ISSUER_DATA_DIR: z.string().min(1).meta({
+    description: 'Folder of keys and port; created when it is missing.',
+  }),
+  FLOWMCP_DEV_ISSUER_PEOPLE_FILE: z.string().min(1).optional().meta({
+    description: 'YAML or JSON file with the people who exist; without it alice, bob, carol, dave and root do.',
+  }),
 });
 
-/** See the variables of the schema. */
+/** See `devIssuerConfig`. */
 export interface Config {
   readonly port: number;
   readonly dataDir: string;
@@ -22,7 +25,7 @@ export interface Config {
 /** @throws RefusedError `ERR_CONFIG_INVALID` naming the variable */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const ours = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('FLOWMCP_')));
-  const parsed = schema.safeParse(ours);
+  const parsed = devIssuerConfig.safeParse(ours);
   if (!parsed.success) throw new RefusedError('ERR_CONFIG_INVALID', z.prettifyError(parsed.error));
   return {
     port: parsed.data.FLOWMCP_DEV_ISSUER_PORT,
