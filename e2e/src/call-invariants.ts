@@ -37,13 +37,14 @@ function atMostOnce({ key, verdict, executions }: Call): string[] {
   return [...tooOften, ...repeated.map((jti) => `I2 ${key}: attempt ${jti} ran more than once`)];
 }
 
-function outcomeAgrees({ key, settled, executions }: Call): string[] {
+function outcomeAgrees({ key, settled, executions, seqs }: Call): string[] {
   if (settled === undefined) return [];
   const { outcome, attempt } = settled;
   const ran = executions.length;
   if (ANSWERED.includes(outcome) && ran === 0) return [`I3 ${key} settled ${outcome}, and nothing ran`];
   if (NOT_RUN.includes(outcome) && ran > 0) return [`I3 ${key} settled ${outcome}, and ran ${ran} times`];
-  return attempt < ran ? [`I3 ${key} settled ${outcome} after ${attempt} attempts, and ran ${ran} times`] : [];
+  const attempts = seqs.has('retried') && attempt > 0 ? 2 : attempt;
+  return attempts < ran ? [`I3 ${key} settled ${outcome} after ${attempts} attempts, and ran ${ran} times`] : [];
 }
 
 function recordedFirst(call: Call): string[] {
@@ -91,7 +92,7 @@ function nothingAfterSettled({ key, facts, seqs, settled }: Call): string[] {
   const end = seqs.get('settled');
   if (end === undefined) return [];
   const after = facts.filter((fact) => fact.seq > end && !ALLOWED_AFTER_SETTLED.includes(kindOf(fact)));
-  const late = seqs.has('late') && settled?.outcome !== 'unknown';
+  const late = seqs.has('late') && settled?.outcome !== 'unknown' && !seqs.has('retried');
   return [
     ...after.map((fact) => `I5 ${key} has ${kindOf(fact)} after settled`),
     ...(late ? [`I5 ${key} has late after ${settled?.outcome}`] : []),

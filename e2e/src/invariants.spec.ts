@@ -121,7 +121,8 @@ describe('I3', () => {
     expect(found(settledAs(RUN, outcome, 1))).toEqual(['I3']);
   });
   test('more runs than attempts', () => {
-    expect(found(settledAs(SAFE, 'succeeded', 1))).toEqual(['I3']);
+    expect(found(settledAs(RUN, 'failed', 0))).toEqual(['I3']);
+    expect(found(settledAs(SAFE, 'failed', 0))).toEqual(['I3']);
   });
   test('another outcome than the refusal', () => {
     expect(found(settledAs(DENIED, 'failed', 0))).toEqual(['I3']);

@@ -6,7 +6,8 @@
 //   I3. The outcome agrees with what the MCP server counted.
 //   I4. Nothing runs that is not already recorded: `verdict(run)`, or `decided(accepted)` and `resumed(run)`, comes
 //       first, and `retried` before a second run.
-//   I5. After `settled` the executor writes nothing but `late`, and that only where the outcome was `unknown`.
+//   I5. After `settled` the executor writes nothing but `late`, and that only where the outcome is `unknown` or
+//       the call was retried.
 //   I6. Rows are facts: same sequences without a gap or a repeat, same subject, same time, same bytes.
 //   I7. There is one row in `calls` for each requested call, with its outcome and all of its facts.
 //   I8. No secret lies in a fact or in a row.

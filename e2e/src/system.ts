@@ -14,7 +14,7 @@ export type PersonName = 'alice' | 'bob' | 'carol' | 'dave' | 'root';
 
 /** Starts the system, then the servers that `servers` names, all of them served by one counting server unless told. */
 export interface SystemOptions extends StackOptions {
-  readonly servers: (countingUrl: string) => Servers;
+  readonly servers: (countingUrl: string) => Servers | Promise<Servers>;
 }
 
 /** See the head of this file. */
@@ -24,6 +24,7 @@ export class System {
   readonly auditor: Auditor;
   readonly chat: FlowMcp;
   readonly #tokens = new Map<PersonName, Promise<string>>();
+  readonly #flows = new Map<PersonName, Flow>();
 
   private constructor(stack: Stack, counting: CountingServer, clients: { auditor: Auditor; chat: FlowMcp }) {
     this.stack = stack;
@@ -41,7 +42,7 @@ export class System {
       connectFlowMcp({ ...stack.login('chat'), report }),
     ]);
     const system = new System(stack, counting, { auditor, chat });
-    await system.register(servers(counting.url));
+    await system.register(await servers(counting.url));
     return system;
   }
 
@@ -59,9 +60,11 @@ export class System {
     await this.chat.ask(() => this.token('root'), applyRpc, { manifest });
   }
 
-  /** The Flow `payments` for a person. */
+  /** The Flow `payments` for a person, one object each, which keeps their pass. */
   flow(person: PersonName): Flow {
-    return this.chat.flow('payments', () => this.token(person));
+    const flow = this.#flows.get(person) ?? this.chat.flow('payments', () => this.token(person));
+    this.#flows.set(person, flow);
+    return flow;
   }
 
   /** An OIDC token of a person. */
