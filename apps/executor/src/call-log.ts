@@ -15,6 +15,7 @@ import {
 import { RetryableError, type CallId, type EpochMs, type Name } from '@flow-mcp/kernel';
 import type { FactHeaders, StoredFact } from '@flow-mcp/messaging';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { OnSettled } from './metrics.js';
 
 /** What the executor needs of a ledger. */
 export interface FactStore {
@@ -35,10 +36,12 @@ const RETRY_MAX_MS = 5_000;
 export class CallLog {
   readonly #store: FactStore;
   readonly #nowMs: () => number;
+  readonly #onSettled: OnSettled;
 
-  constructor(store: FactStore, nowMs: () => number) {
+  constructor(store: FactStore, nowMs: () => number, onSettled: OnSettled) {
     this.#store = store;
     this.#nowMs = nowMs;
+    this.#onSettled = onSettled;
   }
 
   /** Whether this write won. @throws RetryableError when that is unknown */
@@ -46,6 +49,7 @@ export class CallLog {
     const { type, ...definition } = FACT_CONTRACTS[fact];
     const payload = encode({ type, ...definition } as never, message as never);
     const { result } = await this.#store.append(siblingSubject(of.subject, fact), payload, this.#envelope(of, type));
+    if (fact === 'settled' && result === 'mine') this.#onSettled(message as FactMessage<'settled'>);
     return result === 'mine';
   }
 

@@ -21,6 +21,7 @@ import { Judge } from './judge.js';
 import { KeysController, PUBLISHED_KEYS } from './keys.controller.js';
 import { LedgerRoom } from './ledger-room.js';
 import { LostRuns } from './lost-runs.js';
+import { loadMetrics, settledMetrics } from './metrics.js';
 import { OnDecided } from './on-decided.js';
 import { OnRequested } from './on-requested.js';
 import { openUpstream } from './open-upstream.js';
@@ -106,15 +107,17 @@ function providers(host: ExecutorHost, { proofs, registry, upstream, credentials
 }
 
 /** The way of a call: judge, run, settle; and again after a hold. */
-function lifeOfACall({ broker, config, logger, draining }: ExecutorHost, parts: Parts): Provider[] {
+function lifeOfACall({ broker, config, logger, draining, metrics }: ExecutorHost, parts: Parts): Provider[] {
   const { ledger, objects, proofs, registry, upstream, cancellations, credentials, clock } = parts;
   const { passes, receiptKeys } = proofs;
   const graceMs = config.runGraceMs;
   const stopping = parts.stopping.signal;
   const room = new LedgerRoom();
   room.watch(ledger, logger, draining);
-  const log = new CallLog(ledger, clock.wallMs);
-  const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock);
+  const log = new CallLog(ledger, clock.wallMs, settledMetrics(metrics));
+  const admission = new Admission(clock.monotonicMs);
+  loadMetrics(metrics, admission, upstream);
+  const entrance = new Entrance(admission, cancellations, clock);
   const holds = new Holds(askConfirmation(broker), clock);
   const schemas = new ArgumentSchemas();
   const judge = new Judge({ registry, passes, schemas, room, holds, entrance, clock });

@@ -100,6 +100,7 @@ test('an outcome that lost to unknown is kept as late', async () => {
   await world.deliver(request(world), { answer });
   expect(world.settled()?.outcome).toBe('unknown');
   expect(world.read<Settled>('late')?.outcome).toBe('succeeded');
+  expect(world.counted).toEqual([]);
 });
 
 test('a broker that is away for a moment delays an outcome and loses nothing', async () => {

@@ -89,6 +89,8 @@ export interface Setup {
 /** A ledger in memory whose k-th I/O dies, before or after it took effect; the upstream counts as I/O. */
 export class World {
   readonly facts = new Map<string, StoredFact>();
+  /** Outcomes that metrics were told of. */
+  readonly counted: string[] = [];
   executions = 0;
   deaths = 0;
   monotonicMs = 0;
@@ -158,7 +160,7 @@ export function executorIn(world: World, setup: Setup = {}): { handle(delivery: 
   const clock = clockOf(world);
   const cancellations = new Cancellations();
   const registry = registryWith(setup);
-  const log = new CallLog(world.store, clock.wallMs);
+  const log = new CallLog(world.store, clock.wallMs, ({ outcome }) => world.counted.push(outcome));
   const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock);
   const holds = new Holds(async () => setup.heldAlready, clock);
   const schemas = new ArgumentSchemas();
