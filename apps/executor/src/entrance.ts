@@ -1,7 +1,7 @@
-// The way in to a server: a free place, waited for no longer than the call may start and is still wanted.
+// The way in to a server: a free place, waited for no longer than the call may start, is still wanted, and we are there.
 
 import type { Actor } from '@flow-mcp/contracts';
-import { RefusedError, type CallId, type EpochMs } from '@flow-mcp/kernel';
+import { RefusedError, RetryableError, type CallId, type EpochMs } from '@flow-mcp/kernel';
 import type { Admission, Rejected, Slot } from './admission.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
@@ -17,22 +17,29 @@ export class Entrance {
   readonly #admission: Admission;
   readonly #cancellations: Cancellations;
   readonly #clock: Clock;
+  readonly #draining: AbortSignal;
 
-  constructor(admission: Admission, cancellations: Cancellations, clock: Clock) {
+  constructor(admission: Admission, cancellations: Cancellations, clock: Clock, draining: AbortSignal) {
     this.#admission = admission;
     this.#cancellations = cancellations;
     this.#clock = clock;
+    this.#draining = draining;
   }
 
-  /** @throws RefusedError when there is no place, the call was cancelled, or `untilMs` has come */
+  /**
+   * @throws RefusedError when there is no place, the call was cancelled, or `untilMs` has come;
+   *   RetryableError when this service stops: another replica takes the call
+   */
   async enter(call: { callId: CallId; actor: Actor }, { terms }: RegisteredServer, untilMs: EpochMs): Promise<Slot> {
     const { concurrency, queue, ratePerPerson: rate } = terms.limits;
     const watched = this.#cancellations.watch(call.callId, untilMs - this.#clock.brokerMs());
-    const { signal } = watched;
+    const signal = AbortSignal.any([watched.signal, this.#draining]);
     try {
       const entry = { server: terms.name, person: personKey(call.actor), concurrency, queue, rate, signal };
       const entered = signal.aborted ? 'aborted' : await this.#admission.enter(entry);
       if (typeof entered === 'object') return entered;
+      if (this.#draining.aborted)
+        throw new RetryableError('ERR_SERVICE_UNAVAILABLE', 'This executor stops.', { retryAfterMs: 0 });
       throw rejection(entered, signal);
     } finally {
       watched.end();

@@ -117,7 +117,7 @@ function lifeOfACall({ broker, config, logger, draining, metrics }: ExecutorHost
   const log = new CallLog(ledger, clock.wallMs, settledMetrics(metrics));
   const admission = new Admission(clock.monotonicMs);
   loadMetrics(metrics, admission, upstream);
-  const entrance = new Entrance(admission, cancellations, clock);
+  const entrance = new Entrance(admission, cancellations, clock, draining);
   const holds = new Holds(askConfirmation(broker), clock);
   const schemas = new ArgumentSchemas();
   const judge = new Judge({ registry, passes, schemas, room, holds, entrance, clock });

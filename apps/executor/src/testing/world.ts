@@ -161,7 +161,7 @@ export function executorIn(world: World, setup: Setup = {}): { handle(delivery: 
   const cancellations = new Cancellations();
   const registry = registryWith(setup);
   const log = new CallLog(world.store, clock.wallMs, ({ outcome }) => world.counted.push(outcome));
-  const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock);
+  const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock, never);
   const holds = new Holds(async () => setup.heldAlready, clock);
   const schemas = new ArgumentSchemas();
   const judge = new Judge({ registry, passes, schemas, room: new LedgerRoom(), holds, entrance, clock });
