@@ -94,7 +94,12 @@ export class BrokerConnection {
 
   /** Whether the broker can be reached now; what readiness probes ask. */
   isConnected(): boolean {
-    return this.up && !this.nats.isClosed();
+    return this.up && !this.isClosed();
+  }
+
+  /** Whether the connection is over for good. */
+  isClosed(): boolean {
+    return this.nats.isClosed();
   }
 
   /** Calls back when the broker is lost. Returns what ends that. */
@@ -107,12 +112,13 @@ export class BrokerConnection {
     return this.restored.add(listener);
   }
 
-  /** Resolves at once when connected, else when that is so again, or after `timeoutMs`. */
+  /** Resolves at once when connected, else when that is so again, or never will be, or after `timeoutMs`. */
   async whenConnected(timeoutMs: number): Promise<void> {
-    if (this.isConnected() || timeoutMs <= 0) return;
+    if (this.isConnected() || this.isClosed() || timeoutMs <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, timeoutMs);
       const forget = this.onRestored(done);
+      void this.closed.then(done);
       function done(): void {
         clearTimeout(timer);
         forget();

@@ -179,7 +179,7 @@ function isDisposition(value: Disposition | undefined | null): value is Disposit
 }
 
 /** What a thrown error means for its message. */
-export function dispositionOf(error: unknown, deliveryCount: number): { readonly nakMs: number } {
+function dispositionOf(error: unknown, deliveryCount: number): { readonly nakMs: number } {
   if (error instanceof RetryableError && error.retryAfterMs !== undefined) return { nakMs: error.retryAfterMs };
   return { nakMs: Math.min(BACKOFF_MIN_MS * 2 ** (deliveryCount - 1), BACKOFF_MAX_MS) };
 }

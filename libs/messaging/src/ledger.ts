@@ -178,10 +178,10 @@ function ignoreRetryable(error: unknown): undefined {
 /** Waits longer from repeat to repeat; `false` when the deadline would pass meanwhile. */
 async function pauseBefore(repeat: number, endsAt: number, connection: BrokerConnection): Promise<boolean> {
   const pauseMs = Math.min(PAUSE_MIN_MS * 2 ** repeat, PAUSE_MAX_MS);
-  if (performance.now() + pauseMs >= endsAt) return false;
+  if (performance.now() + pauseMs >= endsAt || connection.isClosed()) return false;
   await sleep(pauseMs);
   await connection.whenConnected(endsAt - performance.now());
-  return performance.now() < endsAt;
+  return performance.now() < endsAt && !connection.isClosed();
 }
 
 function full(): RetryableError {

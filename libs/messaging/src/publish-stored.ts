@@ -30,7 +30,7 @@ export async function publishStored(connection: BrokerConnection, message: Store
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       if (error.reason === 'not-permitted') throw notPermitted(error);
-      if (performance.now() + PAUSE_MS >= endsAt) throw unavailable(error);
+      if (performance.now() + PAUSE_MS >= endsAt || connection.isClosed()) throw unavailable(error);
     }
     await sleep(PAUSE_MS);
     await connection.whenConnected(endsAt - performance.now());
