@@ -1,10 +1,10 @@
-import { termsOf } from '@flow-mcp/contracts';
+import { callSubject, termsOf } from '@flow-mcp/contracts';
 import { Admission } from './admission.js';
 import { Cancellations } from './cancellations.js';
 import { Entrance } from './entrance.js';
-import { ALICE, CALL_ID, NOW } from './testing/world.js';
+import { ALICE, CALL_ID, FLOW, NOW } from './testing/world.js';
 
-const call = { callId: CALL_ID, actor: ALICE };
+const call = { flow: FLOW, callId: CALL_ID, actor: ALICE };
 const spec = { url: 'https://plural.example', limits: { concurrency: 1, queue: 1 } };
 const server = {
   generation: 1,
@@ -38,7 +38,7 @@ test('a full queue, a deadline and a cancel end the waiting, each with its own c
   await expect(entrance.enter(call, server, NOW)).rejects.toMatchObject({ code: 'ERR_DEADLINE_PASSED' });
   const waiting = entrance.enter(call, server, NOW + 60_000);
   await expect(entrance.enter(call, server, NOW + 60_000)).rejects.toMatchObject({ code: 'ERR_BUSY' });
-  cancellations.cancel(CALL_ID);
+  cancellations.cancel(callSubject(FLOW, CALL_ID, 'cancel'));
   await expect(waiting).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
   await expect(entrance.enter(call, server, NOW + 60_000)).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
   expect(admission.load).toEqual({ running: 1, waiting: 0 });

@@ -1,7 +1,7 @@
 // The way in to a server: a free place, waited for no longer than the call may start, is still wanted, and we are there.
 
-import type { Actor } from '@flow-mcp/contracts';
-import { RefusedError, RetryableError, type CallId, type EpochMs } from '@flow-mcp/kernel';
+import type { Actor, CallSubject } from '@flow-mcp/contracts';
+import { RefusedError, RetryableError, type EpochMs } from '@flow-mcp/kernel';
 import type { Admission, Rejected, Slot } from './admission.js';
 import type { Cancellations } from './cancellations.js';
 import type { Clock } from './clock.js';
@@ -10,6 +10,11 @@ import type { RegisteredServer } from './registry-copy.js';
 /** One person, for queues and session pools. */
 export function personKey({ iss, sub }: Actor): string {
   return `${iss} ${sub}`;
+}
+
+/** A call that wants in, and whose it is. */
+export interface EnteringCall extends Pick<CallSubject, 'flow' | 'callId'> {
+  readonly actor: Actor;
 }
 
 /** See the file's header. */
@@ -30,9 +35,9 @@ export class Entrance {
    * @throws RefusedError when there is no place, the call was cancelled, or `untilMs` has come;
    *   RetryableError when this service stops: another replica takes the call
    */
-  async enter(call: { callId: CallId; actor: Actor }, { terms }: RegisteredServer, untilMs: EpochMs): Promise<Slot> {
+  async enter(call: EnteringCall, { terms }: RegisteredServer, untilMs: EpochMs): Promise<Slot> {
     const { concurrency, queue, ratePerPerson: rate } = terms.limits;
-    const watched = this.#cancellations.watch(call.callId, untilMs - this.#clock.brokerMs());
+    const watched = this.#cancellations.watch(call, untilMs - this.#clock.brokerMs());
     const signal = AbortSignal.any([watched.signal, this.#draining]);
     try {
       const entry = { server: terms.name, person: personKey(call.actor), concurrency, queue, rate, signal };

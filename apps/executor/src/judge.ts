@@ -112,9 +112,9 @@ export class Judge {
     server: RegisteredServer,
   ): Promise<Judgement> {
     const { clock, entrance } = this.#parts;
-    const { callId } = call;
+    const { flow, callId } = call;
     const enteredMs = clock.monotonicMs();
-    const slot = await entrance.enter({ callId, actor: part.actor }, server, requested.deadlineMs);
+    const slot = await entrance.enter({ flow, callId, actor: part.actor }, server, requested.deadlineMs);
     const queuedMs = Math.round(clock.monotonicMs() - enteredMs);
     const run = { jti: callTokenId(callId, 1), attempt: 1, timeoutMs: server.terms.limits.timeoutMs };
     return { verdict: { step: 'run', ...part, run, queuedMs }, go: { requested, server, slot } };

@@ -1,6 +1,6 @@
 // Puts the executor together from its surroundings.
 
-import { RESULTS_BUCKET, STREAMS, everyCall, parseCallSubject } from '@flow-mcp/contracts';
+import { RESULTS_BUCKET, STREAMS, everyCall } from '@flow-mcp/contracts';
 import { createLedger, openObjects, subscribeStored, type Ledger } from '@flow-mcp/messaging';
 import { openBrokerClock, openPeople, type BrokerHost } from '@flow-mcp/service-host';
 import type { Upstream } from '@flow-mcp/upstream';
@@ -134,9 +134,7 @@ function lifeOfACall({ broker, config, logger, draining, metrics }: ExecutorHost
 }
 
 function shutdown({ broker }: ExecutorHost, { cancellations, upstream, stopping }: Parts): Shutdown {
-  const stopListening = subscribeStored(broker, everyCall('cancel'), ({ subject }) =>
-    cancellations.cancel(parseCallSubject(subject).callId),
-  );
+  const stopListening = subscribeStored(broker, everyCall('cancel'), ({ subject }) => cancellations.cancel(subject));
   return new Shutdown(async () => {
     stopListening();
     stopping.abort();

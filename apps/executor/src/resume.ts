@@ -129,7 +129,7 @@ export class Resumer {
   }
 
   async #run(
-    { callId }: CallSubject,
+    { flow, callId }: CallSubject,
     { requested, verdict }: DecidedCall,
     server: RegisteredServer,
   ): Promise<Resumption> {
@@ -137,7 +137,9 @@ export class Resumer {
     if (this.#clock.brokerMs() >= runBeforeMs)
       throw new RefusedError('ERR_EXPIRED', 'The accepted call could not start in time; ask for it again.');
     const enteredMs = this.#clock.monotonicMs();
-    const slot = await this.#entrance.enter({ callId, actor: verdict.actor }, server, runBeforeMs).catch(laterWhenBusy);
+    const slot = await this.#entrance
+      .enter({ flow, callId, actor: verdict.actor }, server, runBeforeMs)
+      .catch(laterWhenBusy);
     const run = { jti: callTokenId(callId, 1), attempt: 1, timeoutMs: server.terms.limits.timeoutMs };
     return {
       resumed: { step: 'run', run, queuedMs: Math.round(this.#clock.monotonicMs() - enteredMs) },

@@ -65,7 +65,7 @@ export class Runner {
   /** Runs the tool and settles the call. */
   async run(order: RunOrder): Promise<void> {
     const { log, clock, cancellations, stopping } = this.#parts;
-    const watched = cancellations.watch(parseCallSubject(order.fact.subject).callId);
+    const watched = cancellations.watch(parseCallSubject(order.fact.subject));
     const sentMs = clock.monotonicMs();
     const answer = await this.#call(order, watched.signal).finally(() => watched.end());
     const settled = await this.#settled(order, answer, {
