@@ -56,7 +56,7 @@ async function settingsFaults({ build, environment = {} }) {
   const app = build?.args.APP;
   if (!configuredApps().includes(app) || Object.keys(environment).length === 0) return [];
   const schema = await configOf(app);
-  return [exampleEnv(), demandedEnv()].flatMap((env) => {
+  const faults = [exampleEnv(), demandedEnv()].flatMap((env) => {
     try {
       loadConfig(schema, interpolated(environment, env));
       return [];
@@ -64,6 +64,7 @@ async function settingsFaults({ build, environment = {} }) {
       return [error.message.replaceAll('\n', ' ')];
     }
   });
+  return [...new Set(faults)];
 }
 
 function exampleEnv() {
