@@ -125,7 +125,7 @@ export class Runner {
     { cancelled, upstreamMs }: { cancelled: boolean; upstreamMs: number },
   ): Promise<Settled> {
     const { flow, callId } = parseCallSubject(fact.subject);
-    const { outcome, code, message } = outcomeOf(answer, cancelled);
+    const { outcome, code, message } = outcomeOf(answer, { cancelled, attempt: run.attempt });
     return {
       outcome,
       attempt: run.attempt,

@@ -7,4 +7,4 @@ export {
   type Run,
   type Trigger,
 } from './next-step.js';
-export { outcomeOf, type RunOutcome, type UpstreamAnswer } from './outcome.js';
+export { outcomeOf, type RunEnd, type RunOutcome, type UpstreamAnswer } from './outcome.js';

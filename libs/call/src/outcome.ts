@@ -20,11 +20,22 @@ export interface RunOutcome {
   readonly message?: string;
 }
 
-/** The outcome of a run. A cancelled one is `cancelled` only if it cannot have acted. */
-export function outcomeOf(answer: UpstreamAnswer, cancelled: boolean): RunOutcome {
+/** What is known of a run besides its answer. */
+export interface RunEnd {
+  readonly cancelled: boolean;
+  /** 2 when an earlier run was lost, of which nothing is known. */
+  readonly attempt: number;
+}
+
+/**
+ * The outcome of a run. A cancelled one is `cancelled` only if it cannot have acted; and a second one that did not act
+ * says nothing of the first.
+ */
+export function outcomeOf(answer: UpstreamAnswer, { cancelled, attempt }: RunEnd): RunOutcome {
   if (answer.kind === 'answered') return { outcome: answer.isError ? 'tool_error' : 'succeeded' };
   const { code, message } = answer;
-  if (answer.kind === 'unknown') return { outcome: 'unknown', code: cancelled ? 'ERR_CANCELLED' : code, message };
+  if (answer.kind === 'unknown' || attempt > 1)
+    return { outcome: 'unknown', code: cancelled ? 'ERR_CANCELLED' : code, message };
   if (cancelled && answer.kind === 'not_sent')
     return { outcome: 'cancelled', code: 'ERR_CANCELLED', message: 'Cancelled before it was sent.' };
   return { outcome: 'failed', code, message };
