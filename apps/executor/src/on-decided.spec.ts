@@ -223,6 +223,29 @@ test('R1: other arguments than those that were held never run', async () => {
   expect(await outcome(world, fact, FOUR_EYES)).toMatchObject({ code: 'ERR_RECEIPT_INVALID', executions: 0 });
 });
 
+test('a decision on a call that is not held changes nothing, and does not come back for ever', async () => {
+  const { verdict } = await heldWorld(FOUR_EYES);
+  const world = new World();
+  await world.deliver(request(world), {});
+  const fact = await decided(world, verdict, []);
+  expect(await world.deliver(fact, {})).toBe(1);
+  expect([world.read('resumed'), world.executions]).toEqual([undefined, 1]);
+});
+
+test('a decision that cannot be read ends its call, and does not come back for ever', async () => {
+  const { world } = await heldWorld(FOUR_EYES);
+  const fact = world.put(callSubject(FLOW, CALL_ID, 'decided'), Buffer.from('{"decision":'));
+  expect(await outcome(world, fact, FOUR_EYES)).toMatchObject({ outcome: 'failed', executions: 0 });
+});
+
+test('a vote that was never recorded is waited for until the call is too late', async () => {
+  const { world, verdict } = await heldWorld(FOUR_EYES);
+  const fact = await decided(world, verdict, [vote(world, BOB, verdict)]);
+  world.facts.delete(voteSubject(FLOW, CALL_ID, voterToken(BOB)));
+  world.wallMs = verdict.hold.runBeforeMs;
+  expect(await outcome(world, fact, FOUR_EYES)).toMatchObject({ outcome: 'expired', executions: 0 });
+});
+
 test('an accepted call that comes too late expires', async () => {
   const { world, verdict } = await heldWorld(FOUR_EYES);
   const fact = await decided(world, verdict, [vote(world, BOB, verdict)]);

@@ -6,7 +6,6 @@ import type { Delivery, Disposition } from '@flow-mcp/messaging';
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
 import { advance, done, lostTheStep, settleRefusal, type Steps } from './advance.js';
-import { decodeFact } from './call-log.js';
 import type { HoldVerdict } from './holds.js';
 import { Resumer, type Resumption } from './resume.js';
 import { STEPS } from './tokens.js';
@@ -31,13 +30,14 @@ export class OnDecided {
     const { log } = this.#steps;
     const { fact } = delivery;
     const [requested, verdict] = await Promise.all([log.read(fact, 'requested'), log.read(fact, 'verdict')]);
-    if (requested === undefined || verdict?.step !== 'hold') {
+    if (verdict !== undefined && verdict.step !== 'hold') return done(); // Nothing waits for this decision.
+    if (requested === undefined || verdict === undefined) {
       throw new RetryableError(
         'ERR_BROKER_UNAVAILABLE',
         'The request or the hold of a decided call was not found by this read.',
       );
     }
-    const resumption = await this.#resumer.resume({ fact, decided: decodeFact('decided', fact), requested, verdict });
+    const resumption = await this.#resumer.resume({ fact, requested, verdict });
     try {
       return await this.#carryOut(delivery, resumption, verdict);
     } finally {

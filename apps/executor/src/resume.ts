@@ -17,7 +17,7 @@ import { FlowMcpError, RefusedError, RetryableError } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
 import { samePerson, tally, type Vote } from '@flow-mcp/policy';
 import { askPolicy } from './ask-policy.js';
-import type { CallLog } from './call-log.js';
+import { decodeFact, type CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
 import { authenticationLabel } from './credentials.js';
 import type { Entrance } from './entrance.js';
@@ -30,7 +30,6 @@ import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
 export interface DecidedCall {
   /** The `decided` fact as stored. */
   readonly fact: StoredFact;
-  readonly decided: Decided;
   readonly requested: Requested;
   readonly verdict: HoldVerdict;
 }
@@ -68,8 +67,11 @@ export class Resumer {
     const { actor } = call.verdict;
     try {
       const subject = parseCallSubject(call.fact.subject);
-      await this.#verify(subject, call);
-      refuseUnlessAccepted(call.decided);
+      const decided = decodeFact('decided', call.fact);
+      await this.#verify(subject, decided, call);
+      refuseUnlessAccepted(decided);
+      this.#refuseIfLate(call.verdict);
+      await this.#verifyVotes(subject, decided, call.verdict);
       return await this.#run(subject, call, this.#ask(subject, call));
     } catch (error) {
       if (!(error instanceof FlowMcpError) || error instanceof RetryableError) throw error;
@@ -77,8 +79,8 @@ export class Resumer {
     }
   }
 
-  /** R1, R2. */
-  async #verify(subject: CallSubject, { decided, requested, verdict }: DecidedCall): Promise<void> {
+  /** R1, and the receipt of R2. */
+  async #verify(subject: CallSubject, decided: Decided, { requested, verdict }: DecidedCall): Promise<void> {
     const { hold } = verdict;
     const { expiresAtMs, runBeforeMs, nonce } = hold;
     const digest = digestOf(subject, requested, verdict, { expiresAtMs, runBeforeMs, nonce });
@@ -86,7 +88,12 @@ export class Resumer {
       throw broken('The decision is not about what was held');
     const { flow, callId } = subject;
     await verifyReceipt(decided.receipt, await this.#proofs.receiptKeys(), { ...decided, flow, callId });
-    if (decided.decision === 'accepted') await this.#verifyVotes(subject, decided, verdict);
+  }
+
+  /** Comes before anything that is waited for, so that waiting ends. */
+  #refuseIfLate({ hold }: HoldVerdict): void {
+    if (this.#clock.brokerMs() < hold.runBeforeMs) return;
+    throw new RefusedError('ERR_EXPIRED', 'The accepted call could not start in time; ask for it again.');
   }
 
   /** Each vote was recorded by the broker, and those whose passes they carry may decide and accept together. */
@@ -134,8 +141,6 @@ export class Resumer {
     server: RegisteredServer,
   ): Promise<Resumption> {
     const { runBeforeMs } = verdict.hold;
-    if (this.#clock.brokerMs() >= runBeforeMs)
-      throw new RefusedError('ERR_EXPIRED', 'The accepted call could not start in time; ask for it again.');
     const enteredMs = this.#clock.monotonicMs();
     const slot = await this.#entrance
       .enter({ flow, callId, actor: verdict.actor }, server, runBeforeMs)
