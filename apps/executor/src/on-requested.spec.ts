@@ -1,7 +1,18 @@
 import { callSubject, HEADERS, type Settled, type Verdict } from '@flow-mcp/contracts';
 import { RetryableError } from '@flow-mcp/kernel';
 import type { CallAnswer } from '@flow-mcp/upstream';
-import { ALICE, CALL_ID, NOW, World, executorIn, request, type RequestOver, type Setup } from './testing/world.js';
+import { decodeFact } from './call-log.js';
+import {
+  ALICE,
+  CALL_ID,
+  FLOW,
+  NOW,
+  World,
+  executorIn,
+  request,
+  type RequestOver,
+  type Setup,
+} from './testing/world.js';
 
 async function settledOf(
   over: RequestOver = {},
@@ -10,6 +21,13 @@ async function settledOf(
   const world = new World();
   await world.deliver(request(world, over), setup);
   return { world, settled: world.settled() };
+}
+
+/** As any reader decodes it. */
+function factOf(world: World, fact: 'verdict' | 'settled'): object {
+  const stored = world.facts.get(callSubject(FLOW, CALL_ID, fact));
+  if (stored === undefined) throw new Error(`there is no ${fact}`);
+  return decodeFact(fact, stored);
 }
 
 for (const when of ['before', 'after'] as const) {
@@ -69,6 +87,28 @@ test.each<[string, RequestOver, Partial<Settled>]>([
   const { world, settled } = await settledOf(over);
   expect(settled).toMatchObject({ ...expected, attempt: 0 });
   expect(world.executions).toBe(0);
+});
+
+test('what a caller wrote does not make the verdict unreadable: half of a surrogate pair is no JSON that we read', async () => {
+  const noMore = { type: 'object', additionalProperties: false };
+  const { world } = await settledOf({ args: { [`${'a'.repeat(63)}\u{1f600}`]: 1 } }, { inputSchema: noMore });
+  expect(factOf(world, 'verdict')).toMatchObject({ step: 'refuse', code: 'ERR_ARGUMENTS_INVALID' });
+  expect(factOf(world, 'settled')).toMatchObject({ outcome: 'failed' });
+});
+
+test.each<[string, CallAnswer]>([
+  ['an integer beyond 2^53', { kind: 'answered', result: { id: 2 ** 60 }, isError: false }],
+  ['half of a surrogate pair', { kind: 'answered', result: { text: '\ud83d' }, isError: false }],
+])('a result with %s is kept whole, and the outcome can be read', async (_what, answer) => {
+  const { world } = await settledOf({}, { answer: () => answer });
+  expect(factOf(world, 'settled')).toMatchObject({ outcome: 'succeeded', resultRef: { object: expect.any(String) } });
+});
+
+test('an error whose text is cut in the middle of a pair, and whose data is not ours to read, leaves a readable outcome', async () => {
+  const rpcError = { code: -32000, message: `${'a'.repeat(3999)}\u{1f600}`, data: { id: 2 ** 60 } };
+  const answer: CallAnswer = { kind: 'refused', code: 'ERR_UPSTREAM_ERROR', message: 'It said no.', rpcError };
+  const { world } = await settledOf({}, { answer: () => answer });
+  expect(factOf(world, 'settled')).toMatchObject({ outcome: 'failed', error: { code: -32000 } });
 });
 
 test('a call that needs a person is held, and acked without an outcome', async () => {

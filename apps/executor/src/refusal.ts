@@ -29,7 +29,7 @@ export function refuse(error: FlowMcpError, actor?: Actor): Refusal {
     step: 'refuse',
     outcome: OUTCOME_OF[code] ?? 'failed',
     code,
-    reason: message.slice(0, 1000),
+    reason: message.slice(0, 1000).toWellFormed(),
     ...(code === 'ERR_TOOL_NOT_VISIBLE' ? { rule: NOT_VISIBLE } : {}),
     ...(actor === undefined ? {} : { actor }),
   };

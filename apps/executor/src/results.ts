@@ -1,8 +1,9 @@
 // Where an answer's content lies: in `settled` up to 256 KiB, beyond that in the object store, named by call and attempt.
+// There as well what no reader of facts takes, such as an integer beyond 2^53: it must not make `settled` unreadable.
 
 import { createHash } from 'node:crypto';
 import { LIMITS, type Settled } from '@flow-mcp/contracts';
-import { describeError, type JsonObject } from '@flow-mcp/kernel';
+import { JSON_DEPTH_MAX, RefusedError, describeError, parseStrictJson, type JsonObject } from '@flow-mcp/kernel';
 import type { Logger } from '@flow-mcp/service-host';
 import type { CallAnswer, RpcError } from '@flow-mcp/upstream';
 
@@ -18,6 +19,8 @@ type Content = Pick<Settled, 'result' | 'resultRef' | 'error' | 'code' | 'messag
 
 const ERROR_MESSAGE_MAX = 4_000;
 const ERROR_DATA_BYTES_MAX = 64 * 1024;
+/** Leaves room for what facts and rpc answers wrap around it. */
+const INLINE_DEPTH_MAX = JSON_DEPTH_MAX - 8;
 
 /** Places what MCP servers answer. */
 export class Results {
@@ -36,8 +39,9 @@ export class Results {
   }
 
   async #placeResult(object: string, result: JsonObject): Promise<Content> {
-    const bytes = Buffer.from(JSON.stringify(result));
-    if (bytes.byteLength <= LIMITS.inlineResultBytes) return { result };
+    const text = JSON.stringify(result);
+    const bytes = Buffer.from(text);
+    if (bytes.byteLength <= LIMITS.inlineResultBytes && isReadable(text)) return { result };
     const resultRef = { object, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.byteLength };
     try {
       await this.#objects.put(object, bytes);
@@ -50,6 +54,18 @@ export class Results {
 }
 
 function bounded({ code, message, data }: RpcError): NonNullable<Settled['error']> {
-  const fits = data !== undefined && JSON.stringify(data).length <= ERROR_DATA_BYTES_MAX;
-  return { code, message: message.slice(0, ERROR_MESSAGE_MAX), ...(fits ? { data } : {}) };
+  const text = data === undefined ? undefined : JSON.stringify(data);
+  const fits = text !== undefined && text.length <= ERROR_DATA_BYTES_MAX && isReadable(text);
+  return { code, message: message.slice(0, ERROR_MESSAGE_MAX).toWellFormed(), ...(fits ? { data } : {}) };
+}
+
+/** Whether readers of facts take it. */
+function isReadable(text: string): boolean {
+  try {
+    parseStrictJson(text, INLINE_DEPTH_MAX);
+    return true;
+  } catch (error) {
+    if (error instanceof RefusedError) return false;
+    throw error;
+  }
 }

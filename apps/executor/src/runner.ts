@@ -114,7 +114,7 @@ export class Runner {
     const told = {
       progress,
       ...(total === undefined ? {} : { total }),
-      ...(message === undefined ? {} : { message: message.slice(0, 1000) }),
+      ...(message === undefined ? {} : { message: message.slice(0, 1000).toWellFormed() }),
     };
     this.#parts.publish(subject, encode(progressV1, told));
   }
@@ -131,7 +131,7 @@ export class Runner {
       attempt: run.attempt,
       upstreamMs,
       ...(code === undefined ? {} : { code }),
-      ...(message === undefined ? {} : { message: message.slice(0, 1000) }),
+      ...(message === undefined ? {} : { message: message.slice(0, 1000).toWellFormed() }),
       ...(await this.#parts.results.place(`${flow}.${callId}.${run.attempt}`, answer)),
     };
   }

@@ -25,6 +25,7 @@ import {
   openPublicKeys,
   signWithSecret,
 } from '@flow-mcp/identity';
+import type { JsonObject } from '@flow-mcp/kernel';
 import { MessageHeaders, type Delivery, type Disposition, type StoredFact } from '@flow-mcp/messaging';
 import type { CallAnswer } from '@flow-mcp/upstream';
 import { Admission } from '../admission.js';
@@ -75,6 +76,7 @@ await generateKeys(keyDir);
 export const receiptRing = await openKeyRing(join(keyDir, KEY_FILES.receipt), 'receipt');
 const receiptKeys = await openPublicKeys(join(keyDir, KEY_FILES.receiptPublic), 'receipt');
 
+const NEEDS_ID = { type: 'object', required: ['id'] };
 const never = new AbortController().signal;
 
 /** How the server is registered and behaves. */
@@ -84,6 +86,7 @@ export interface Setup {
   heldAlready?: string;
   /** The definition's hash; another one is another tool. */
   toolSha256?: string;
+  inputSchema?: JsonObject;
 }
 
 /** A ledger in memory whose k-th I/O dies, before or after it took effect; the upstream counts as I/O. */
@@ -217,7 +220,7 @@ export function request(world: World, { payload: text, headers, args, deadlineMs
   return world.put(subject, payload, Object.entries(signed));
 }
 
-function registryWith({ spec = {}, toolSha256 = 'a'.repeat(64) }: Setup): RegistryCopy {
+function registryWith({ spec = {}, toolSha256 = 'a'.repeat(64), inputSchema = NEEDS_ID }: Setup): RegistryCopy {
   const registry = new RegistryCopy();
   const apply = (kind: 'MCPServer' | 'Flow', name: string, given: object) => {
     const resource = { apiVersion: 'deployments.plural.sh/v1alpha1', kind, metadata: { name }, spec: given };
@@ -227,7 +230,7 @@ function registryWith({ spec = {}, toolSha256 = 'a'.repeat(64) }: Setup): Regist
   apply('MCPServer', 'plural', { url: 'https://plural.example', ...spec });
   const serverAssociations = [{ mcpServerRef: { name: 'plural' } }];
   apply('Flow', FLOW, { bindings: { read: [{ groupName: 'support' }] }, serverAssociations });
-  const definition = { name: 'get_account', inputSchema: { type: 'object', required: ['id'] } };
+  const definition = { name: 'get_account', inputSchema };
   const health = { reason: 'ok' as const, message: '', checkedAtMs: 1 };
   const tools = [{ sha256: toolSha256, definition }];
   registry.applyTools('plural', encode(discoveredV1, { server: 'plural', generation: 1, health, tools }));
