@@ -4,7 +4,14 @@
 //   D2. A tool is passed on as the server defines it. One that cannot be offered is left out and named, and does not
 //       take the others with it.
 
-import { isJsonObject, type ErrorCode, type JsonObject } from '@flow-mcp/kernel';
+import {
+  isJsonObject,
+  JSON_DEPTH_MAX,
+  parseStrictJson,
+  RefusedError,
+  type ErrorCode,
+  type JsonObject,
+} from '@flow-mcp/kernel';
 import type { ToolDefinition } from '@flow-mcp/contracts';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
 import { untilAborted, withDeadline } from './deadline.js';
@@ -14,6 +21,9 @@ import type { UpstreamLimits } from './limits.js';
 import type { RequestContext } from './request-context.js';
 import type { Session } from './session.js';
 import type { DiscoverRequest, Discovery, UnreachableReason } from './upstream.js';
+
+/** Leaves room for what the answer and the tools bucket wrap around it. */
+const DEFINITION_DEPTH_MAX = JSON_DEPTH_MAX - 8;
 
 const NO_TOOLS =
   'The MCP server answers and lists no tools; check that it registers them, and that whoever spec.discovery.groups names may see them.';
@@ -98,7 +108,19 @@ function problemOf(tool: unknown, known: ReadonlyMap<string, unknown>): string |
   if (typeof name !== 'string' || !/^[^\u0000-\u001f\u007f]{1,128}$/.test(name)) return 'has no usable name';
   if (known.has(name)) return 'has the name of an earlier tool';
   if (!isJsonObject(inputSchema)) return 'has no inputSchema';
+  if (!hasOneMeaning(tool)) return 'is defined with an integer beyond 2^53, half of a surrogate pair or too deep';
   return undefined;
+}
+
+/** Whether its definition can be hashed, and read by everybody it is passed on to. */
+function hasOneMeaning(tool: JsonObject): boolean {
+  try {
+    parseStrictJson(JSON.stringify(tool), DEFINITION_DEPTH_MAX);
+    return true;
+  } catch (error) {
+    if (error instanceof RefusedError) return false;
+    throw error;
+  }
 }
 
 function unreachable(error: unknown): Discovery {

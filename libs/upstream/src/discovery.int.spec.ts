@@ -59,7 +59,8 @@ describe('discover', () => {
   });
 
   it('D2: leaves out what cannot be offered, and says so', async () => {
-    const tools = [tool('a'), { name: 'no schema' }, tool('a'), tool('bad\nname'), 'text', tool('b')];
+    const int64 = { ...tool('c'), inputSchema: { type: 'object', properties: { id: { maximum: 2 ** 63 } } } };
+    const tools = [tool('a'), { name: 'no schema' }, tool('a'), tool('bad\nname'), 'text', tool('b'), int64];
     const { discover } = await setUp(listing((request) => json(request, { tools })));
     expect(await discover()).toMatchObject({
       tools: [tool('a'), tool('b')],
@@ -68,6 +69,7 @@ describe('discover', () => {
         'Tool 3 has the name of an earlier tool, so it is left out.',
         'Tool 4 has no usable name, so it is left out.',
         'Tool 5 is not an object, so it is left out.',
+        'Tool 7 is defined with an integer beyond 2^53, half of a surrogate pair or too deep, so it is left out.',
       ],
     });
   });
