@@ -1,7 +1,7 @@
 export { SIGNING_EXAMPLE } from './asyncapi-guide.js';
 export { type Examples } from './asyncapi-messages.js';
 export { asyncApi, type AsyncApiDocument } from './asyncapi.js';
-export { CHANNELS, CONTRACTS, readAddress, type Channel } from './catalogue.js';
+export { CONTRACTS, type Channel } from './catalogue.js';
 export { contractsPage } from './contracts-page.js';
 export {
   check,
@@ -15,12 +15,10 @@ export {
 } from './contract.js';
 export { CLOUDEVENTS_VERSION, HEADERS } from './headers.js';
 export { natsKeyVariable, natsPermissionsConf } from './permissions-conf.js';
-export { NATS_USERS, inboxPrefix, permissionsOf, type NatsPermissions, type NatsUser } from './permissions.js';
+export { NATS_USERS, inboxPrefix, type NatsPermissions, type NatsUser } from './permissions.js';
 export { howToRelease, snapshots, type Snapshot } from './snapshots.js';
 export { CONSUMERS, LIMITS, RESULTS_BUCKET, STREAMS, TOOLS_BUCKET, type StreamName } from './streams.js';
 export {
-  CALL_FACTS,
-  RESOURCE_TOKENS,
   SUBJECTS,
   callSubject,
   everyCall,
@@ -77,7 +75,6 @@ export {
   type ResourceChanged,
 } from './v1/resources.js';
 export {
-  HEALTH_REASONS,
   RPCS,
   applyRpc,
   auditCallRpc,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { NATS_USERS, natsKeyVariable, natsPermissionsConf, permissionsOf } from './index.js';
+import { NATS_USERS, natsKeyVariable, natsPermissionsConf } from './index.js';
+import { permissionsOf } from './permissions.js';
 
 test('deploy/nats/permissions.conf is what follows from the contracts; else run `node tools/generate.mjs`', () => {
   const file = new URL('../../../deploy/nats/permissions.conf', import.meta.url);

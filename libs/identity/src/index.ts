@@ -1,12 +1,10 @@
 export {
-  SERVICE_SUBJECT,
   callTokenId,
   mintCallToken,
   mintServiceToken,
   type CallTokenTerms,
   type ServiceTokenTerms,
 } from './call-tokens.js';
-export { canonicalJson } from './canonical-json.js';
 export { DEVELOPMENT_CLIENT, DEVELOPMENT_GRANT, DEVELOPMENT_MARKER, signInDevelopment } from './development.js';
 export { argumentsSha256, holdDigest, toolDefinitionSha256, type HoldContent } from './digests.js';
 export { assertIssuersDiffer } from './issuer.js';
@@ -15,7 +13,6 @@ export { openKeyRing, openPublicKeys, type KeyRing } from './key-ring.js';
 export { type KeyUse, type PublicJwk, type PublicJwks } from './keys.js';
 export { isLoopback } from './loopback.js';
 export {
-  PASS_LIFETIME_MS,
   createPassAuthority,
   type IssuedPass,
   type PassAuthority,

@@ -121,8 +121,3 @@ export function describeError(error: unknown): string {
   }
   return messages.join(': ');
 }
-
-/** The type-level proof that a union was handled whole; throws if a value slipped through. */
-export function assertNever(value: never): never {
-  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
-}

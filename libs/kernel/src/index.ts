@@ -4,7 +4,6 @@ export {
   PoisonError,
   RefusedError,
   RetryableError,
-  assertNever,
   describeError,
   errorCode,
   type ErrorCode,

@@ -21,5 +21,5 @@ export {
   type ServerNow,
 } from './decide.js';
 export type { Rule } from './rule.js';
-export { holdRule, isOffered, isRetrySafe, type Tool, type ToolRules } from './tools.js';
+export { holdRule, isOffered, type Tool, type ToolRules } from './tools.js';
 export { mayVote, tally, type HoldRule, type Vote } from './votes.js';

@@ -16,7 +16,6 @@ export {
   integer,
   loadConfig,
   readSecretFile,
-  redactConfig,
   type ConfigSchema,
   type Environment,
   type FieldDoc,
@@ -25,8 +24,8 @@ export type { BrokerHost, Host, HostOf } from './host.js';
 export { createLogger, type LogLevel, type Logger } from './logger.js';
 export { Metrics, type MetricDoc } from './metrics.js';
 export { nearest } from './nearest.js';
-export { Readiness, type ReadinessCheck, type ReadinessReport } from './readiness.js';
+export type { ReadinessCheck, ReadinessReport } from './readiness.js';
 export { openPeople } from './people.js';
 export { runService } from './run-service.js';
 export { startService, type RunningService, type ServiceOptions } from './start-service.js';
-export { currentTrace, withTrace, type Trace } from './trace.js';
+export type { Trace } from './trace.js';

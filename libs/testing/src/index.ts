@@ -2,7 +2,7 @@ export { startBrokerProxy, type BrokerProxy, type ProxyRule, type ProxyVerdict }
 export { startBroker, type BrokerFixture, type BrokerFixtureOptions, type BrokerLogin } from './broker.js';
 export { startClickHouse, type ClickHouseFixture, type ClickHouseLogin } from './clickhouse.js';
 export { freePort } from './stack/ports.js';
-export { runApp, type ServiceProcess } from './stack/service-process.js';
+export type { ServiceProcess } from './stack/service-process.js';
 export { SERVICES, startStack, type Service, type Stack, type StackOptions } from './stack/stack.js';
 export { startCountingServer, type CountingServer, type Execution } from './upstreams/counting.js';
 export { startJiraMcp } from './upstreams/jira-mcp.js';
@@ -14,4 +14,4 @@ export { startEverything, startFilesystem, startMemory } from './upstreams/publi
 export { startServiceNow } from './upstreams/servicenow.js';
 export { type ServiceNowStub } from './upstreams/servicenow-stub.js';
 export { callDirectly, textOf } from './upstreams/sdk-client.js';
-export { createThrowawayCa, type ThrowawayCa } from './upstreams/throwaway-ca.js';
+export type { ThrowawayCa } from './upstreams/throwaway-ca.js';

@@ -1,7 +1,7 @@
 export { createUpstream, type UpstreamOptions } from './create-upstream.js';
 export { type AddressPolicyOptions } from './address-policy.js';
 export { type Lookup } from './guarded-connect.js';
-export { DEFAULT_LIMITS, type UpstreamLimits } from './limits.js';
+export type { UpstreamLimits } from './limits.js';
 export type {
   CallAnswer,
   CallRequest,
