@@ -1,6 +1,7 @@
 // How we authenticate at an MCP server: a JWT minted for this one run, and secrets that the server's owner names.
 // The person's own token is never passed on.
 
+import { createHash } from 'node:crypto';
 import type { Actor, ServerTerms } from '@flow-mcp/contracts';
 import { mintCallToken, mintServiceToken, type KeyRing } from '@flow-mcp/identity';
 import type { CallId, Name } from '@flow-mcp/kernel';
@@ -20,10 +21,17 @@ export interface RunClaims {
   readonly argumentsSha256: string;
 }
 
-/** How a server is authenticated to, in words that go into the digest of a hold. */
+/**
+ * How a server is authenticated to, in words and, behind `#`, as a digest of all of it: another secret or audience is
+ * another authentication. At most 64 characters.
+ */
 export function authenticationLabel({ authentication }: ServerTerms): string {
-  const secrets = authentication.headers.map(({ name }) => name.toLowerCase());
-  return [...(authentication.plural ? ['jwt'] : []), ...secrets].join('+').slice(0, 64) || 'none';
+  const { plural, audience, headers } = authentication;
+  const words = [...(plural ? ['jwt'] : []), ...headers.map(({ name }) => name.toLowerCase())].join('+');
+  if (words === '') return 'none';
+  const all = [plural ? audience : '', ...headers.map(({ name, secretRef }) => [name.toLowerCase(), secretRef])];
+  const digest = createHash('sha256').update(JSON.stringify(all)).digest('hex');
+  return `${words.slice(0, 47)}#${digest.slice(0, 16)}`;
 }
 
 /** See the file's header. */
@@ -43,13 +51,14 @@ export class Credentials {
 
   /** Headers of one run; they expire with it. @throws RefusedError when a secret is missing or not meant for this server */
   forRun(terms: ServerTerms, claims: RunClaims, validMs: number): Promise<Headers> {
-    return this.#headers(terms, () => mintCallToken(this.#ring, { ...this.#terms(terms, validMs), ...claims }));
+    const given = this.#terms(terms, validMs); // From now on, not from when the secrets have been read.
+    return this.#headers(terms, () => mintCallToken(this.#ring, { ...given, ...claims }));
   }
 
   /** Headers of `flow-mcp` itself, for discovery. @throws like `forRun` */
   forService(terms: ServerTerms, validMs: number): Promise<Headers> {
-    const groups = terms.discoveryGroups;
-    return this.#headers(terms, () => mintServiceToken(this.#ring, { ...this.#terms(terms, validMs), groups }));
+    const given = { ...this.#terms(terms, validMs), groups: terms.discoveryGroups };
+    return this.#headers(terms, () => mintServiceToken(this.#ring, given));
   }
 
   #terms({ name, authentication }: ServerTerms, validMs: number) {
