@@ -32,6 +32,11 @@ export class Auditor {
     return { facts, rows, calls, executions: await counting.executions() };
   }
 
+  /** Sequence of the last fact of a stream. */
+  async lastSeq(stream: StreamName): Promise<number> {
+    return (await createLedger(this.#broker, stream).state()).lastSeq;
+  }
+
   /** The row of a call, once it has an outcome. */
   async callRow(callId: string): Promise<CallRow> {
     const sql = `SELECT * FROM calls WHERE call_id = '${callId}'`;
@@ -74,7 +79,7 @@ export class Auditor {
   }
 
   async #holds(stream: StreamName, count: string): Promise<void> {
-    const { lastSeq } = await createLedger(this.#broker, stream).state();
+    const lastSeq = await this.lastSeq(stream);
     await eventually(
       () => this.#stack.clickhouse.query<{ held: number }>(`SELECT ${count.replace(' FROM', ' AS held FROM')}`),
       ([found]) => Number(found?.held) >= lastSeq,
