@@ -1,14 +1,14 @@
-// What the checks look at: the files that are committed.
+// What the checks look at: the files that are committed; without git, those that lie here.
 
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { ROOT } from '../prerequisites.mjs';
 
+const MADE = ['node_modules', 'dist', '.git', '.nx', '.flow-mcp'];
+
 /** Paths of every committed file, from the root. */
-export const FILES = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
-  .split('\0')
-  .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+export const FILES = (committed() ?? below('')).filter((path) => existsSync(join(ROOT, path)));
 
 /** Those whose name ends so. */
 export function filesEnding(...endings) {
@@ -36,4 +36,17 @@ export function lineAt(text, offset) {
 /** Every match of a global pattern, with its line. */
 export function matches(text, pattern) {
   return [...text.matchAll(pattern)].map((match) => ({ match, line: lineAt(text, match.index) }));
+}
+
+function committed() {
+  const { status, stdout } = spawnSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' });
+  return status === 0 && stdout !== '' ? stdout.split('\0').filter((path) => path !== '') : undefined;
+}
+
+function below(folder) {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (MADE.includes(entry.name)) return [];
+    const path = posix.join(folder, entry.name);
+    return entry.isDirectory() ? below(path) : [path];
+  });
 }
