@@ -113,7 +113,7 @@ export function exchangeFailed(error: Error): UpstreamFailure {
       'ERR_CONFIG_INVALID',
       'A header for the MCP server holds characters that HTTP forbids; correct spec.authentication.headers.',
     );
-  if (code.startsWith('HPE_')) return notMcp('sent something that is not HTTP', error);
+  if (error.name === 'HTTPParserError') return notMcp('sent something that is not HTTP', error);
   return disconnected('The connection to the MCP server broke before it answered', error);
 }
 

@@ -73,6 +73,7 @@ describe('unknown', () => {
     ['HTTP 202 without an answer', 'ERR_UPSTREAM_NOT_MCP', status(202)],
     ['a reset after reading', 'ERR_UPSTREAM_DISCONNECTED', ({ response }) => response.socket?.resetAndDestroy()],
     ['an end after reading', 'ERR_UPSTREAM_DISCONNECTED', ({ response }) => response.destroy()],
+    ['bytes that are not HTTP', 'ERR_UPSTREAM_NOT_MCP', ({ response }) => response.socket?.end('<garbage>\r\n\r\n')],
     ['half a body', 'ERR_UPSTREAM_DISCONNECTED', half],
     ['garbage instead of JSON', 'ERR_UPSTREAM_NOT_MCP', body('{"jsonrpc": nonsense')],
     ['JSON that is no JSON-RPC', 'ERR_UPSTREAM_NOT_MCP', body('{"ok":true}')],
