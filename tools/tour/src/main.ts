@@ -1,5 +1,6 @@
 // npm start: the whole system on this machine, a tour that checks itself, and then it stays up.
 
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,13 +14,6 @@ import { broken, heading, step } from './terminal.js';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 
-const HELP = `npm start -- [options]
-
-  --tour-only   stop after the tour; exits 0 when every step passed, else 1
-  --fresh       forget what earlier starts left in .flow-mcp/start
-  --directory   where .flow-mcp lies; this repository unless told
-  --help        this text`;
-
 const print = (line: string) => console.log(line);
 
 const { values } = parseArgs({
@@ -27,20 +21,18 @@ const { values } = parseArgs({
     'tour-only': { type: 'boolean' },
     fresh: { type: 'boolean' },
     directory: { type: 'string', default: ROOT },
-    help: { type: 'boolean' },
   },
 });
-if (values.help === true) print(HELP);
-else process.exit(await main(values.directory, values['tour-only'] === true, values.fresh === true));
+process.exit(await main(values.directory, values['tour-only'] === true, values.fresh === true));
 
 async function main(directory: string, tourOnly: boolean, fresh: boolean): Promise<number> {
   if (fresh) await rm(stateOf(directory), { recursive: true, force: true });
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
-  });
+  const ctrlC = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ctrlC.abort());
+  const interrupted = once(ctrlC.signal, 'abort').then(() => 'interrupted' as const);
   const running: { stop(): Promise<void> }[] = [];
   try {
-    const stack = await Promise.race([startAndTour(directory, running), interrupted]);
+    const stack = await Promise.race([startAndTour(directory, running, ctrlC.signal), interrupted]);
     if (stack === 'interrupted') return 130;
     if (stack === undefined) return 1;
     if (tourOnly) return 0;
@@ -56,7 +48,11 @@ async function main(directory: string, tourOnly: boolean, fresh: boolean): Promi
   }
 }
 
-async function startAndTour(directory: string, running: { stop(): Promise<void> }[]): Promise<Stack | undefined> {
+async function startAndTour(
+  directory: string,
+  running: { stop(): Promise<void> }[],
+  ctrlC: AbortSignal,
+): Promise<Stack | undefined> {
   print(step('Starting eight MCP servers, among them PostgreSQL and Jira’s …'));
   const servers = await startDemoServers();
   running.push(servers);
@@ -69,16 +65,19 @@ async function startAndTour(directory: string, running: { stop(): Promise<void> 
   const system = await System.connect(stack);
   running.push({ stop: () => system.close() });
   await writeCliContext(directory, stack);
-  const passed = await tour(directory, system, servers);
+  const passed = await tour(directory, system, servers, ctrlC);
   return passed ? stack : undefined;
 }
 
-async function tour(directory: string, system: System, servers: DemoServers): Promise<boolean> {
+/** Says how it went; nothing once it is told to stop, because then what it uses goes away. */
+async function tour(directory: string, system: System, servers: DemoServers, ctrlC: AbortSignal): Promise<boolean> {
   for (const [at, stop] of STEPS.entries()) {
+    if (ctrlC.aborted) return false;
     print(heading(at + 1, STEPS.length, stop.title));
     try {
       await stop.run({ system, servers, root: ROOT, print });
     } catch (error) {
+      if (ctrlC.aborted) return false;
       print(broken(describeError(error)));
       print(`\nThe tour stopped at step ${at + 1}. Logs are in ${join(stateOf(directory), 'logs')}.`);
       return false;
