@@ -95,23 +95,19 @@ function ensureNatsServer() {
 function unpackDebianPackage(name, target) {
   mkdirSync(dirname(target), { recursive: true });
   const work = mkdtempSync(join(dirname(target), 'unpack-'));
-  try {
-    const options = privateLists(work);
-    const fetched =
-      apt(['download', name], work) || (apt([...options, 'update'], work) && apt([...options, 'download', name], work));
-    const file = readdirSync(work).find((entry) => entry.endsWith('.deb'));
-    if (!fetched || file === undefined)
-      giveUp(
-        `apt-get could not download ${name}. Is there a network? Otherwise install NATS (https://nats.io/download) and run this again.`,
-      );
-    if (run('dpkg-deb', ['-x', file, 'files'], { cwd: work }).status !== 0)
-      giveUp(`dpkg-deb could not unpack ${file}.`);
-    const binary = ['usr/sbin', 'usr/bin'].map((dir) => join(work, 'files', dir, name)).find(existsSync);
-    if (binary === undefined) giveUp(`The Debian package ${name} holds no ${name}.`);
-    renameSync(binary, target);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  process.on('exit', () => rmSync(work, { recursive: true, force: true })); // also when we give up
+  const options = privateLists(work);
+  const fetched =
+    apt(['download', name], work) || (apt([...options, 'update'], work) && apt([...options, 'download', name], work));
+  const file = readdirSync(work).find((entry) => entry.endsWith('.deb'));
+  if (!fetched || file === undefined)
+    giveUp(
+      `apt-get could not download ${name}. Is there a network? Otherwise install NATS (https://nats.io/download) and run this again.`,
+    );
+  if (run('dpkg-deb', ['-x', file, 'files'], { cwd: work }).status !== 0) giveUp(`dpkg-deb could not unpack ${file}.`);
+  const binary = ['usr/sbin', 'usr/bin'].map((dir) => join(work, 'files', dir, name)).find(existsSync);
+  if (binary === undefined) giveUp(`The Debian package ${name} holds no ${name}.`);
+  renameSync(binary, target);
 }
 
 /** Package lists of our own, so that neither root nor the system's state is needed. */
