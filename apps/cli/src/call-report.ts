@@ -22,14 +22,17 @@ export interface CallReport {
 /** See `CallReport`. */
 export function callReport(screen: Screen, io: Pick<Io, 'nowMs'>): CallReport {
   let id: CallId | undefined;
+  // A call may be held before the broker's receipt of its request is here.
+  const requested = (callId: CallId): void => {
+    if (id !== undefined) return;
+    id = callId;
+    screen.aside(`${screen.style.colors.dim(`call ${callId}`)}\n`);
+  };
   return {
     callId: () => id,
-    requested: (callId) => {
-      id = callId;
-      screen.aside(`${screen.style.colors.dim(`call ${callId}`)}\n`);
-    },
+    requested,
     held: (held, waits) => {
-      id = held.callId;
+      requested(held.callId);
       screen.aside(heldText(held, io.nowMs(), screen.style));
       if (waits) screen.note('Waiting for a decision. Ctrl-C offers to cancel the call or to leave it.');
     },

@@ -25,7 +25,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 something is away, 4 h
 Examples:
   flow-mcp apply -f examples/resources/plural.yaml --as root
   flow-mcp tools --flow payments --as alice
-  flow-mcp call account_details --server plural --flow payments --arg user=ada --as alice
+  flow-mcp call plural__get_account --flow payments --arg accountId=acc-1001 --as alice
   flow-mcp pending --as bob
   flow-mcp audit --as root
 `;

@@ -91,7 +91,7 @@ function callText({ row, facts }: AuditedCall, style: Style): string {
       ['rule', row.rule],
       ...(row.decision === ''
         ? []
-        : [['decision', `${row.decision} by ${row.voters.join(', ') || 'nobody'}`] as const]),
+        : [['decision', [row.decision, row.voters.join(', ')].filter((text) => text !== '').join(' by ')] as const]),
       ['outcome', [row.outcome || 'not settled yet', row.code].filter((text) => text !== '').join(' ')],
       ...optional('took', row.durationMs),
       ...optional('held', row.heldMs),

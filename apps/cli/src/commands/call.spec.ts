@@ -53,12 +53,13 @@ describe('call', () => {
   test('held: says who may decide and until when, and waits', async () => {
     const call: Flow['call'] = async (_, options = {}) => {
       options.onHeld?.(held);
+      options.onRequested?.(CALL_ID); // the broker's receipt may come second
       options.onDecided?.({ decision: 'declined', votes: [], reason: 'not today' });
       return outcomeOf({ outcome: 'declined', code: 'ERR_DECLINED' });
     };
     const { code, err } = await shell('call t --flow payments', { flow: { call } });
     expect(code).toBe(1);
-    expect(err).toContain('group sre; not the requester');
+    expect(err.split(`call ${CALL_ID}`)).toEqual(['', expect.stringContaining('group sre; not the requester')]);
     expect(err).toContain('2024-11-14 21:02:37 UTC (14m 59s left)');
     expect(err).toContain(`flow-mcp accept ${CALL_ID}`);
     expect(err).toContain('declined “not today”');

@@ -28,10 +28,10 @@ The result is printed on stdout, everything else on stderr. Exit code 0 only if 
 While a call is held this waits until somebody decides; Ctrl-C offers to cancel it or to leave it.
 
 Examples:
-  flow-mcp call plural__account_details --flow payments --arg user=ada --as alice
-  flow-mcp call account_details --server plural --flow payments --args '{"user": "ada"}' --as alice
-  flow-mcp call query --server db --flow payments --args @query.json --as alice -o json
-  flow-mcp call set_payment_plan --server plural --flow payments --arg user=ada --arg plan=custom --no-wait --as alice
+  flow-mcp call plural__get_account --flow payments --arg accountId=acc-1001 --as alice
+  flow-mcp call get_account --server plural --flow payments --args '{"accountId": "acc-1001"}' --as alice
+  flow-mcp call query --server postgres --flow payments --args @query.json --as alice -o json
+  flow-mcp call servicenow__add_work_note --flow payments --arg number=INC0010001 --arg note=Seen --no-wait --as alice
 `;
 
 /** Calls a tool. */
