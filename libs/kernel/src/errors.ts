@@ -119,5 +119,5 @@ export function describeError(error: unknown): string {
     messages.push(current instanceof Error ? current.message : typeof current === 'string' ? current : 'unknown error');
     current = current instanceof Error ? current.cause : undefined;
   }
-  return messages.join(': ');
+  return messages.map((text, at) => (at < messages.length - 1 ? text.replace(/\.$/, '') : text)).join(': ');
 }

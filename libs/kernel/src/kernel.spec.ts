@@ -39,6 +39,7 @@ test.each(['', '-a', 'a-', 'A', 'a.b', 'a*', 'a b', 'x'.repeat(64), 'ä'])('%j i
 test('an error describes its whole chain and keeps its code', () => {
   const error = new RefusedError('ERR_NOT_FOUND', 'No such server', { cause: new Error('outer', { cause: 'inner' }) });
   expect(describeError(error)).toBe('No such server: outer: inner');
+  expect(describeError(new Error('Start it.', { cause: new Error('Refused.') }))).toBe('Start it: Refused.');
   expect(errorCode(error)).toBe('ERR_NOT_FOUND');
   expect(errorCode(new TypeError('bug'))).toBe('ERR_INTERNAL');
   expect(new PoisonError('ERR_VERSION_UNKNOWN', 'x').name).toBe('PoisonError');

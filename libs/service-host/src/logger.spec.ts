@@ -19,7 +19,7 @@ test('an error is logged by its code and the chain of its causes; only a bug has
   const { logger, lines } = capture();
   logger.warn({ err: new RefusedError('ERR_CONFLICT', 'Ask again.', { cause: new Error('taken') }) }, 'refused');
   logger.error({ err: new TypeError('x is undefined') }, 'bug');
-  expect(lines()[0]?.err).toEqual({ code: 'ERR_CONFLICT', message: 'Ask again.: taken' });
+  expect(lines()[0]?.err).toEqual({ code: 'ERR_CONFLICT', message: 'Ask again: taken' });
   expect(lines()[1]?.err).toMatchObject({ code: 'ERR_INTERNAL', message: 'x is undefined' });
   expect((lines()[1]?.err as { stack: string[] }).stack[0]).toMatch(/^at /);
 });
