@@ -29,7 +29,7 @@ const boundaries = (extra = []) => [
       {
         sourceTag: 'type:domain',
         onlyDependOnLibsWithTags: ['type:kernel', 'type:domain', ...extra],
-        allowedExternalImports: extra.length > 0 ? ['*'] : ['picomatch'],
+        allowedExternalImports: extra.length > 0 ? ['*'] : [],
       },
       {
         sourceTag: 'type:contract',

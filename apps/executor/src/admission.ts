@@ -25,6 +25,9 @@ export interface Entry {
   readonly signal: AbortSignal;
 }
 
+/** How many people's rates are remembered. */
+const RATES_MAX = 100_000;
+
 /** The queues of this process. */
 export class Admission {
   readonly #servers = new Map<Name, ServerQueue>();
@@ -57,11 +60,13 @@ export class Admission {
 
   /** A token bucket that holds one period's worth. */
   #takeToken(key: string, { count, perMs }: Rate): boolean {
-    if (this.#rates.size > 100_000) this.#rates.clear();
     const nowMs = this.#nowMs();
     const { tokens, atMs } = this.#rates.get(key) ?? { tokens: count, atMs: nowMs };
     const refilled = Math.min(count, tokens + ((nowMs - atMs) * count) / perMs);
+    this.#rates.delete(key); // Put at the end: the oldest are forgotten first.
     this.#rates.set(key, { tokens: refilled >= 1 ? refilled - 1 : refilled, atMs: nowMs });
+    const [oldest] = this.#rates.keys();
+    if (this.#rates.size > RATES_MAX && oldest !== undefined) this.#rates.delete(oldest);
     return refilled >= 1;
   }
 }

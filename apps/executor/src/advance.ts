@@ -5,15 +5,15 @@
 //   H3. A refusal settles by whoever comes by, because it says all that `settled` needs.
 
 import { nextStep, type CallFacts, type NextStep, type Trigger } from '@flow-mcp/call';
-import { parseCallSubject, type Resumed, type RunTerms, type Settled, type Verdict } from '@flow-mcp/contracts';
-import { callTokenId } from '@flow-mcp/identity';
+import type { Resumed, RunTerms, Settled, Verdict } from '@flow-mcp/contracts';
 import type { Delivery, Disposition } from '@flow-mcp/messaging';
 import type { CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
-import { authenticationLabel } from './credentials.js';
+import type { Entrance } from './entrance.js';
 import type { LostRuns } from './lost-runs.js';
+import type { RegistryCopy } from './registry-copy.js';
+import { retry } from './retry.js';
 import type { Runner } from './runner.js';
-import type { RegisteredServer, RegistryCopy } from './registry-copy.js';
 
 /** A refusal in either arbiter fact. */
 export type RefusalFact = Extract<Verdict | Resumed, { step: 'refuse' }>;
@@ -23,6 +23,7 @@ export interface Steps {
   readonly log: CallLog;
   readonly runner: Runner;
   readonly registry: RegistryCopy;
+  readonly entrance: Entrance;
   readonly lost: LostRuns;
   readonly clock: Clock;
   /** Beyond a run's time-out; longer than its JWT is accepted. */
@@ -90,7 +91,7 @@ async function act(
     case 'wait':
       return { nakMs: Math.min(step.forMs, WAIT_MAX_MS) };
     case 'retry':
-      return retry(delivery, call, steps);
+      return (await retry(delivery, call.verdict, steps)) ?? settleUnknown(delivery, 1, steps);
     case 'settle-unknown':
       return settleUnknown(delivery, step.attempt, steps);
   }
@@ -101,31 +102,6 @@ async function settleUnknown({ fact }: Delivery, attempt: 1 | 2, { log, stopping
   const settled: Settled = { outcome: 'unknown', code: 'ERR_OWNER_LOST', message, attempt };
   await log.appendSurely(fact, 'settled', settled, stopping);
   return ACK;
-}
-
-async function retry(delivery: Delivery, { verdict }: LoadedCall, steps: Steps): Promise<Disposition> {
-  const { fact } = delivery;
-  const { log, clock } = steps;
-  const requested = await log.read(fact, 'requested');
-  if (requested === undefined || verdict === undefined || verdict.step === 'refuse') return LOOK_AGAIN;
-  const server = sameServer(steps.registry, verdict);
-  if (server === undefined) return settleUnknown(delivery, 1, steps);
-  const { actor, argumentsSha256 } = verdict;
-  const jti = callTokenId(parseCallSubject(fact.subject).callId, 2);
-  const run = { jti, attempt: 2, timeoutMs: server.terms.limits.timeoutMs };
-  const startedMs = clock.monotonicMs();
-  if (!(await log.append(fact, 'retried', { run }))) return LOOK_AGAIN;
-  await steps.runner.run({ fact, requested, actor, argumentsSha256, server, run, startedMs });
-  return ACK;
-}
-
-/** The server of the first run, if it still is the same one. */
-function sameServer(
-  registry: RegistryCopy,
-  { server }: Exclude<Verdict, { step: 'refuse' }>,
-): RegisteredServer | undefined {
-  const now = registry.server(server.name);
-  return now?.terms.url === server.url && authenticationLabel(now.terms) === server.authentication ? now : undefined;
 }
 
 async function load({ fact }: Delivery, trigger: Trigger, log: CallLog): Promise<LoadedCall> {

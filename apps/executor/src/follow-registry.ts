@@ -14,16 +14,24 @@ export function followRegistry({ broker, readiness, logger, draining }: BrokerHo
   readiness.add('registry', () =>
     missing.size === 0 ? undefined : `Reading the registry: ${[...missing].join(', ')}.`,
   );
+  // One resource that cannot be read, such as a newer version's, must not keep the others from being followed.
+  const keepReading = (of: string, apply: () => void) => {
+    try {
+      apply();
+    } catch (error) {
+      logger.error({ of, reason: describeError(error) }, 'A resource cannot be read and counts as absent.');
+    }
+  };
   const { name, subject } = STREAMS.REGISTRY;
   const resources = follow(broker, name, {
     filter: subject,
     fromSeq: 1,
-    onFact: (fact) => copy.applyResource(fact.subject, fact.payload),
+    onFact: ({ subject: of, payload }) => keepReading(of, () => copy.applyResource(of, payload)),
     onCaughtUp: () => void missing.delete('resources'),
     signal: draining,
   });
   const tools = watchBucket(broker, TOOLS_BUCKET, {
-    onEntry: (key, value) => copy.applyTools(key, value),
+    onEntry: (key, value) => keepReading(key, () => copy.applyTools(key, value)),
     onCaughtUp: () => void missing.delete('tools'),
     signal: draining,
   });

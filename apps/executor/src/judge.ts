@@ -53,9 +53,13 @@ export interface JudgeParts {
   readonly holds: Holds;
   readonly entrance: Entrance;
   readonly clock: Clock;
+  /** Whether a `cancel` of the call is stored. */
+  readonly isCancelled: (of: StoredFact) => Promise<boolean>;
 }
 
 const DELIVERIES_MAX = 4;
+/** A request older than this may have been cancelled before we were there to hear it. */
+const FRESH_MS = 1_000;
 const CALL_ID_SKEW_MS = 10 * 60_000;
 
 /** See the file's header. */
@@ -74,6 +78,7 @@ export class Judge {
       const call = parseCallSubject(fact.subject);
       checkAge(call, fact);
       actor = this.#verify(call, fact);
+      if (deliveryCount > 1 || this.#isOld(fact)) await this.#checkNotCancelled(fact);
       return await this.#decide(fact, call, actor);
     } catch (error) {
       if (!(error instanceof FlowMcpError) || error instanceof RetryableError) throw error;
@@ -89,6 +94,16 @@ export class Judge {
       throw new RefusedError('ERR_PASS_INVALID', message);
     }
     return this.#parts.passes.verify({ pass, hmac, subject, payload, flow, nowMs: storedAtMs });
+  }
+
+  /** A request that waited for us: its cancel may have come while nobody listened. */
+  #isOld({ storedAtMs }: StoredFact): boolean {
+    return this.#parts.clock.brokerMs() - storedAtMs > FRESH_MS;
+  }
+
+  async #checkNotCancelled(fact: StoredFact): Promise<void> {
+    if (!(await this.#parts.isCancelled(fact))) return;
+    throw new RefusedError('ERR_CANCELLED', 'The call was cancelled before it started.');
   }
 
   async #decide(fact: StoredFact, call: CallSubject, actor: Actor): Promise<Judgement> {

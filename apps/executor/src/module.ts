@@ -1,7 +1,7 @@
 // Puts the executor together from its surroundings.
 
 import { RESULTS_BUCKET, STREAMS, everyCall } from '@flow-mcp/contracts';
-import { createLedger, openObjects, subscribeStored, type Ledger } from '@flow-mcp/messaging';
+import { createLedger, openObjects, subscribeStored, type Ledger, type StoredFact } from '@flow-mcp/messaging';
 import { openBrokerClock, openPeople, type BrokerHost } from '@flow-mcp/service-host';
 import type { Upstream } from '@flow-mcp/upstream';
 import type { DynamicModule, Provider } from '@nestjs/common';
@@ -120,11 +120,13 @@ function lifeOfACall({ broker, config, logger, draining, metrics }: ExecutorHost
   const entrance = new Entrance(admission, cancellations, clock, draining);
   const holds = new Holds(askConfirmation(broker), clock);
   const schemas = new ArgumentSchemas();
-  const judge = new Judge({ registry, passes, schemas, room, holds, entrance, clock });
+  const isCancelled = async (of: StoredFact) => (await log.read(of, 'cancel')) !== undefined;
+  const judge = new Judge({ registry, passes, schemas, room, holds, entrance, clock, isCancelled });
   const publish = (subject: string, payload: Uint8Array) => broker.publish(subject, payload);
   const results = new Results(objects, logger);
   const runner = new Runner({ log, upstream, results, cancellations, credentials, clock, publish, stopping });
-  const steps: Steps = { log, runner, registry, lost: new LostRuns(clock.monotonicMs), clock, graceMs, stopping };
+  const lost = new LostRuns(clock.monotonicMs);
+  const steps: Steps = { log, runner, registry, entrance, lost, clock, graceMs, stopping };
   return [
     { provide: CallLog, useValue: log },
     { provide: STEPS, useValue: steps },

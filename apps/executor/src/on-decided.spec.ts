@@ -207,6 +207,8 @@ describe('R3: what changed since never runs', () => {
     ['the rule', { spec: { confirm: true } }],
     ['that it needs a person at all', { spec: {} }],
     ['the tool', { ...FOUR_EYES, toolSha256: 'f'.repeat(64) }],
+    ['how many must accept', { spec: { confirmation: { ...confirmation, approvals: 2 } } }],
+    ['who may decide', { spec: { confirmation: { ...confirmation, approvers: [{ groupName: 'board' }] } } }],
     ['that the tool is offered', { spec: { confirmation, tools: { deny: ['get_*'] } } }],
     ['that the person may see the server', { spec: { confirmation, bindings: { read: [{ groupName: 'sre' }] } } }],
   ])('%s', async (_what, today) => {

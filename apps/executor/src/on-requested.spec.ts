@@ -126,6 +126,30 @@ test('an identical call that waits already is named instead of being held twice'
   expect(settled?.message).toContain(CALL_ID.replace('a', 'b'));
 });
 
+test('a cancel that came while no executor listened is honoured', async () => {
+  const world = new World();
+  const fact = request(world);
+  world.put(callSubject('payments', CALL_ID, 'cancel'), Buffer.from('{}'));
+  world.wallMs = NOW + 5_000;
+  await world.deliver(fact);
+  expect(world.settled()).toMatchObject({ outcome: 'cancelled', attempt: 0 });
+  expect(world.executions).toBe(0);
+});
+
+test.each<[string, Setup]>([
+  ['the tool is denied', { spec: { tools: { deny: ['*'] } } }],
+  ['the url is another', { spec: { url: 'https://elsewhere.example' } }],
+])('a lost run is not repeated when meanwhile %s', async (_what, today) => {
+  const world = new World(2, 'before'); // The verdict is the first I/O, the tool the second.
+  const fact = request(world);
+  const draining = new AbortController().signal;
+  const first = executorIn(world, { spec: { retry: { safe: ['*'] } } });
+  await expect(first.handle({ fact, deliveryCount: 1, draining })).rejects.toThrow('died');
+  await world.deliver(fact, today);
+  expect(world.settled()).toMatchObject({ outcome: 'unknown', code: 'ERR_OWNER_LOST' });
+  expect([world.executions, world.read('retried')]).toEqual([0, undefined]);
+});
+
 test('a fifth delivery without a verdict is refused before it is read again', async () => {
   const world = new World();
   const draining = new AbortController().signal;

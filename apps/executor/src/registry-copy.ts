@@ -38,7 +38,10 @@ export interface OfferedTool {
 export class RegistryCopy {
   readonly #servers = new Map<Name, RegisteredServer>();
   readonly #flows = new Map<Name, RegisteredFlow>();
-  readonly #tools = new Map<Name, ReadonlyMap<string, OfferedTool>>();
+  /** What each server offered, and the generation that was asked. */
+  readonly #offers = new Map<Name, { generation: number; tools: ReadonlyMap<string, OfferedTool> }>();
+  /** The generation since which a server has its url: what was offered before, another server offered. */
+  readonly #urlSince = new Map<Name, number>();
   readonly #generations = new Map<string, number>();
 
   server(name: Name): RegisteredServer | undefined {
@@ -50,10 +53,16 @@ export class RegistryCopy {
   }
 
   tool(server: Name, tool: string): OfferedTool | undefined {
-    return this.#tools.get(server)?.get(tool);
+    const offer = this.#offers.get(server);
+    return offer === undefined || offer.generation < (this.#urlSince.get(server) ?? 0)
+      ? undefined
+      : offer.tools.get(tool);
   }
 
-  /** Takes one fact of the REGISTRY stream; older generations and foreign subjects change nothing. */
+  /**
+   * Takes one fact of the REGISTRY stream; older generations and foreign subjects change nothing.
+   * @throws RefusedError when it cannot be read; the resource is then gone: what is not known is not permitted
+   */
   applyResource(subject: string, payload: Uint8Array): void {
     const parsed = parseResourceSubject(subject);
     if (parsed === undefined) return;
@@ -61,28 +70,34 @@ export class RegistryCopy {
     const key = `${kind} ${name}`;
     if (generation <= (this.#generations.get(key) ?? 0)) return;
     this.#generations.set(key, generation);
+    const before = this.#servers.get(name);
+    this.#remove(kind, name);
     const { change, resource } = decode(resourceChangedV1, payload, LIMITS.messageBytes);
-    if (change === 'deleted') this.#remove(kind, name);
-    else if (resource.kind === 'MCPServer') this.#servers.set(name, { generation, terms: termsOf(resource) });
-    else this.#flows.set(name, registeredFlow(resource, generation));
+    if (change === 'deleted') return;
+    if (resource.kind === 'Flow') this.#flows.set(name, registeredFlow(resource, generation));
+    else this.#setServer({ generation, terms: termsOf(resource) }, before);
   }
 
-  /** Takes one entry of the tools bucket; `undefined` when it was deleted. */
+  /**
+   * Takes one entry of the tools bucket; `undefined` when it was deleted.
+   * @throws RefusedError when it cannot be read; the server then offers nothing
+   */
   applyTools(server: Name, value: Uint8Array | undefined): void {
-    if (value === undefined) {
-      this.#tools.delete(server);
-      return;
-    }
-    const { tools } = decode(discoveredV1, value, LIMITS.messageBytes);
-    this.#tools.set(server, new Map(tools.map((tool) => [tool.definition.name, tool])));
+    this.#offers.delete(server);
+    if (value === undefined) return;
+    const { generation, tools } = decode(discoveredV1, value, LIMITS.messageBytes);
+    this.#offers.set(server, { generation, tools: new Map(tools.map((tool) => [tool.definition.name, tool])) });
+  }
+
+  #setServer(server: RegisteredServer, before: RegisteredServer | undefined): void {
+    const { name, url } = server.terms;
+    if (before?.terms.url !== url) this.#urlSince.set(name, server.generation);
+    this.#servers.set(name, server);
   }
 
   #remove(kind: 'MCPServer' | 'Flow', name: Name): void {
     if (kind === 'Flow') this.#flows.delete(name);
-    else {
-      this.#servers.delete(name);
-      this.#tools.delete(name);
-    }
+    else this.#servers.delete(name);
   }
 }
 

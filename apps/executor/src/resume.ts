@@ -15,7 +15,7 @@ import {
 import { callTokenId, verifyReceipt, voterToken, type PassAuthority, type PublicJwks } from '@flow-mcp/identity';
 import { FlowMcpError, RefusedError, RetryableError } from '@flow-mcp/kernel';
 import type { StoredFact } from '@flow-mcp/messaging';
-import { samePerson, tally, type Vote } from '@flow-mcp/policy';
+import { samePerson, tally, type HoldRule, type Vote } from '@flow-mcp/policy';
 import { askPolicy } from './ask-policy.js';
 import { decodeFact, type CallLog } from './call-log.js';
 import type { Clock } from './clock.js';
@@ -120,17 +120,12 @@ export class Resumer {
   /** R3. */
   #ask({ flow }: CallSubject, { requested, verdict }: DecidedCall): RegisteredServer {
     const { decision, server, offered } = askPolicy(this.#registry, verdict.actor, flow, requested);
-    const { url } = server.terms;
-    const today = [
-      decision.effect,
-      decision.rule.id,
-      decision.rule.text,
-      offered.sha256,
-      url,
-      authenticationLabel(server.terms),
-    ];
-    const { rule, toolDefinitionSha256, server: then } = verdict;
-    const held = ['hold', rule.id, rule.text, toolDefinitionSha256, then.url, then.authentication];
+    const { url, confirmation } = server.terms;
+    const { rule, toolDefinitionSha256, server: then, hold } = verdict;
+    const held = ['hold', rule.id, rule.text, toolDefinitionSha256, then.url, then.authentication, decidersOf(hold)];
+    const { effect, rule: ruleNow } = decision;
+    const authentication = authenticationLabel(server.terms);
+    const today = [effect, ruleNow.id, ruleNow.text, offered.sha256, url, authentication, decidersOf(confirmation)];
     if (today.some((value, at) => value !== held[at])) throw changed();
     return server;
   }
@@ -151,6 +146,11 @@ export class Resumer {
       go: { requested, server, slot },
     };
   }
+}
+
+/** Who may decide, as one comparable value. */
+function decidersOf({ approvers, requesterMayDecide, approvals }: HoldRule): string {
+  return JSON.stringify([approvers, requesterMayDecide, approvals]);
 }
 
 const REFUSED = {

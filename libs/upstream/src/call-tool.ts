@@ -4,12 +4,13 @@
 //       not handed to a connection. Everything else is `unknown`.
 //   C2. The tools/call is sent at most once, and once more only after the server answered that it does not know the
 //       session, so did not run it.
+//   C4. Nothing is sent once the time is up, even if this process was paused and its timers come late.
 //   C3. Nothing is thrown: an error of ours is `not_sent` or `unknown`, too.
 
 import { errorCode, FlowMcpError } from '@flow-mcp/kernel';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
 import { untilAborted, withDeadline } from './deadline.js';
-import { UpstreamFailure } from './failure.js';
+import { UpstreamFailure, timedOut } from './failure.js';
 import { inSession, type Sessions } from './in-session.js';
 import { rpcErrorOf, type SessionRequest } from './session.js';
 import type { CallAnswer, CallRequest, Reason } from './upstream.js';
@@ -21,11 +22,16 @@ type Stage = 'unsent' | 'sent' | 'answered';
 export async function callTool(call: CallRequest, sessions: Sessions): Promise<CallAnswer> {
   let stage: Stage = 'unsent';
   const reach = (next: Stage) => () => void (stage = next);
+  const endsAtMs = performance.now() + call.timeoutMs;
+  const onSent = () => {
+    if (performance.now() >= endsAtMs) throw timedOut(call.timeoutMs); // C4
+    stage = 'sent';
+  };
   try {
     return await withDeadline(call, async (signal) => {
       const headers = await untilAborted(call.authorize(), signal);
       const limits = { signal, answerBytesMax: call.resultBytesMax };
-      const context = { headers, ...limits, onSent: reach('sent'), onAnswered: reach('answered') };
+      const context = { headers, ...limits, onSent, onAnswered: reach('answered') };
       const use = { server: call.server, person: call.person, context, onSessionLost: reach('unsent') }; // C2
       const request = callRequest(call);
       const result = await inSession(sessions, use, (session) => session.request(request, context, call.onProgress));

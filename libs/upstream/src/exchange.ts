@@ -7,6 +7,7 @@
 //   H3. A request that was given up before it started never starts.
 //   H4. A signal's listener lives as long as its exchange, and an abort closes the socket.
 //   H5. Redirects are answers like any other. Nothing is decompressed: an encoded answer is refused.
+//   H7. What `onSent` throws keeps the request from being sent: a process that was paused may find the time up only here.
 //   H6. Failures are UpstreamFailures; the reason of an abort is passed through as it is.
 
 import { Readable } from 'node:stream';
@@ -59,7 +60,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#controller !== undefined) return controller.abort(new Error('a request is sent once')); // H1
     this.#controller = controller;
     if (this.#failure !== undefined) return controller.abort(asError(this.#failure.error)); // H3
-    this.#request.onSent?.(); // H2
+    try {
+      this.#request.onSent?.(); // H2
+    } catch (error) {
+      this.#fail(error); // H7
+    }
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {

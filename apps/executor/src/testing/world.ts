@@ -167,11 +167,12 @@ export function executorIn(world: World, setup: Setup = {}): { handle(delivery: 
   const entrance = new Entrance(new Admission(clock.monotonicMs), cancellations, clock, never);
   const holds = new Holds(async () => setup.heldAlready, clock);
   const schemas = new ArgumentSchemas();
-  const judge = new Judge({ registry, passes, schemas, room: new LedgerRoom(), holds, entrance, clock });
+  const isCancelled = async (of: StoredFact) => (await log.read(of, 'cancel')) !== undefined;
+  const judge = new Judge({ registry, passes, schemas, room: new LedgerRoom(), holds, entrance, clock, isCancelled });
   const resumer = new Resumer(registry, entrance, { passes, receiptKeys: () => receiptKeys.read(), log }, clock);
   const runner = runnerIn(world, setup, { log, cancellations });
   const lost = new LostRuns(clock.monotonicMs);
-  const steps: Steps = { log, runner, registry, lost, clock, graceMs: 5_000, stopping: never };
+  const steps: Steps = { log, runner, registry, entrance, lost, clock, graceMs: 5_000, stopping: never };
   const [onRequested, onDecided] = [new OnRequested(steps, judge), new OnDecided(steps, resumer)];
   return {
     handle: (delivery) => (delivery.fact.subject.endsWith('.decided') ? onDecided : onRequested).handle(delivery),
