@@ -14,7 +14,7 @@ for (let line = await ask('Tool?'); line; line = await ask('Tool?')) {
     const vote = (await ask(`${rule.text} Accept (y/n)?`)) === 'y' ? 'accept' : 'decline';
     await flow.decide({ callId, digest, vote });
   };
-  const call = flow.call({ name, arguments: JSON.parse(given) }, { onHeld });
-  console.dir(await call.catch(({ code, message }) => ({ code, message })), { depth: null });
+  const call = async () => flow.call({ name, arguments: JSON.parse(given) }, { onHeld });
+  console.dir(await call().catch(({ code, message }) => ({ code, message })), { depth: null });
 }
 await flow.close();

@@ -59,9 +59,9 @@ function answerOf(discovery: Discovery): RpcAnswer<typeof discoverRpc> {
   const checkedAtMs = Date.now();
   if (discovery.health.state === 'unreachable') {
     const { reason, message } = discovery.health;
-    return { health: { reason, message: message.slice(0, 1000), checkedAtMs }, tools: [] };
+    return { health: { reason, message: message.slice(0, 1000).toWellFormed(), checkedAtMs }, tools: [] };
   }
   const { tools, ignored, protocol } = discovery as Extract<Discovery, { tools: unknown }>;
-  const message = [`${tools.length} tools over ${protocol}.`, ...ignored].join(' ').slice(0, 1000);
+  const message = [`${tools.length} tools over ${protocol}.`, ...ignored].join(' ').slice(0, 1000).toWellFormed();
   return { health: { reason: 'ok', message, checkedAtMs, protocol }, tools: [...tools] };
 }

@@ -12,12 +12,22 @@ import type { ExecutorConfig } from './config.js';
 export async function openUpstream({ broker, config }: BrokerHost<ExecutorConfig>): Promise<Upstream> {
   const { upstreamAllow, upstreamAllowLoopback, upstreamResolve, upstreamCaFile } = config;
   const extraCa = upstreamCaFile === undefined ? {} : { extraCa: await readFile(upstreamCaFile, 'utf8') };
-  return createUpstream({
-    addresses: { allow: upstreamAllow, allowLoopback: upstreamAllowLoopback },
-    resolveOverrides: Object.fromEntries(upstreamResolve.map(override)),
-    ...extraCa,
-    onToolsChanged: (server) => publishMessage(broker, toolsChangedSubject(server), toolsChangedV1, { server }),
-  });
+  return configured(() =>
+    createUpstream({
+      addresses: { allow: upstreamAllow, allowLoopback: upstreamAllowLoopback },
+      resolveOverrides: Object.fromEntries(upstreamResolve.map(override)),
+      ...extraCa,
+      onToolsChanged: (server) => publishMessage(broker, toolsChangedSubject(server), toolsChangedV1, { server }),
+    }),
+  );
+}
+
+function configured<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (cause) {
+    throw new RefusedError('ERR_CONFIG_INVALID', 'Correct FLOWMCP_UPSTREAM_ALLOW.', { cause, field: 'upstreamAllow' });
+  }
 }
 
 function override(pair: string): readonly [string, string] {

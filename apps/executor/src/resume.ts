@@ -164,7 +164,7 @@ function refuseUnlessAccepted({ decision, reason }: Decided): void {
   const refused = REFUSED[decision];
   throw reason === undefined
     ? refused
-    : new RefusedError(refused.code, `${refused.message} Reason: ${reason}`.slice(0, 1000));
+    : new RefusedError(refused.code, `${refused.message} Reason: ${reason}`.slice(0, 1000).toWellFormed());
 }
 
 /** A person said yes: a full queue delays the call, only its `runBefore` ends it. */

@@ -84,7 +84,7 @@ export function firstProblem(error: z.ZodError): { field: string; problem: strin
   const path = extra === undefined ? issue.path : [...issue.path, extra];
   const problem =
     extra === undefined ? lowerFirst(issue.message) : 'is not a known field; remove it or correct its spelling';
-  return { field: path.map((step) => String(step).slice(0, 64)).join('.'), problem };
+  return { field: path.map((step) => String(step).slice(0, 64).toWellFormed()).join('.'), problem };
 }
 
 function text(payload: Uint8Array): string {

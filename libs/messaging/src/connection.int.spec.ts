@@ -9,6 +9,10 @@ import { connectBroker, createUserKey, publicKeyOf } from './index.js';
 
 const quiet = { report: () => undefined };
 
+test('nobody is connected to by default', async () => {
+  await expect(connectBroker({ servers: '', name: 'chat' })).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+});
+
 describe('connecting', () => {
   let broker: BrokerFixture;
   let directory: string;

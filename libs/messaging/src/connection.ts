@@ -57,6 +57,7 @@ export type Report = (message: string, error?: unknown) => void;
  * @throws RefusedError `ERR_BROKER_NOT_OURS`; `ERR_CONFIG_INVALID` for a key file that is unreadable or not accepted.
  */
 export async function connectBroker(options: BrokerOptions): Promise<BrokerConnection> {
+  checkServers(options.servers);
   const authenticator = await authenticatorOf(options);
   const nats = await connectPatiently(options, authenticator);
   const stranger = describeStranger(nats, options.expect);
@@ -65,6 +66,14 @@ export async function connectBroker(options: BrokerOptions): Promise<BrokerConne
     throw new RefusedError('ERR_BROKER_NOT_OURS', stranger);
   }
   return new BrokerConnection(nats, options);
+}
+
+/** The `nats` package would go to localhost:4222 by itself, where somebody else's broker may be. */
+function checkServers(servers: BrokerOptions['servers'] | undefined): void {
+  if (servers !== undefined && servers.length > 0) return;
+  throw new RefusedError('ERR_CONFIG_INVALID', 'Say where NATS is: `servers`, such as nats://127.0.0.1:4222.', {
+    field: 'servers',
+  });
 }
 
 /** A connection to our broker. Everything else in this library works on one. */

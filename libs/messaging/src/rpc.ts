@@ -47,7 +47,12 @@ export function encodeError(error: unknown): Uint8Array {
   const { code, message, field } = error;
   const retry = error instanceof RetryableError ? { retryAfterMs: error.retryAfterMs ?? RETRY_AFTER_MS } : {};
   return encode(rpcErrorV1, {
-    error: { code, message: message.slice(0, 4_000), ...(field === undefined ? {} : { field }), ...retry },
+    error: {
+      code,
+      message: message.slice(0, 4_000).toWellFormed(),
+      ...(field === undefined ? {} : { field }),
+      ...retry,
+    },
   });
 }
 

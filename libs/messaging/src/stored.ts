@@ -16,7 +16,7 @@ const READ_AGAIN_MAX_MS = 32_000;
 
 /**
  * Calls back for every fact that is stored on `subject` (wildcards allowed, as `flowmcp.v1.calls.…`) from now on, as
- * far as core NATS delivers it. Returns what ends that. The callback does not throw.
+ * far as core NATS delivers it. Returns what ends that. What the callback throws is reported.
  */
 export function subscribeStored(
   connection: BrokerConnection,
@@ -27,7 +27,13 @@ export function subscribeStored(
     callback: (error, message) => {
       if (error !== null) return;
       const fact = factOfRepublish(message);
-      if (fact !== undefined) callback(fact);
+      if (fact === undefined) return;
+      try {
+        callback(fact);
+      } catch (problem) {
+        // What is thrown here would end the reader of the whole connection.
+        connection.report(`A fact on ${fact.subject} could not be taken.`, problem);
+      }
     },
   });
   return () => subscription.unsubscribe();
