@@ -222,6 +222,10 @@ test('closing ends the waiting and not the call', async () => {
   await expect(waiting).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
   await flow.cancel(callId, 'the test is over');
   expect(await flow.wait(callId)).toMatchObject({ outcome: 'cancelled' });
+  await expect(flow.cancel(callId)).rejects.toMatchObject({ code: 'ERR_NOT_PENDING' });
+  await expect(flow.cancel(callId.replace(/.$/, (last) => (last === '0' ? '1' : '0')))).rejects.toMatchObject({
+    code: 'ERR_NOT_FOUND',
+  });
 });
 
 // ---- The executor and the confirmation service, by script. ----

@@ -16,7 +16,7 @@ import type { FlowFacts } from './flow-facts.js';
 import { fetchResult } from './large-result.js';
 import type { Person } from './person.js';
 import { cancelFact, checkedCallId, requestedFact, type ResolvedRequest, type UnsentFact } from './request.js';
-import { settledOf } from './settled.js';
+import { checkStoppable, settledOf } from './settled.js';
 import type {
   CallCallbacks,
   CallOptions,
@@ -98,8 +98,9 @@ export class ConnectedFlow implements Flow {
   }
 
   async cancel(callId: CallId, reason?: string): Promise<void> {
-    const { subject, payload, headers } = cancelFact({ flow: this.name, callId }, reason);
-    await this.#context.ledger.append(subject, payload, headers);
+    const call = { flow: this.name, callId: checkedCallId(callId) };
+    await checkStoppable(this.#context.ledger, call);
+    await this.#appendCancel(callId, reason);
   }
 
   async result(callId: CallId): Promise<JsonObject | undefined> {
@@ -111,6 +112,11 @@ export class ConnectedFlow implements Flow {
 
   close(): Promise<void> {
     return this.#context.close();
+  }
+
+  async #appendCancel(callId: CallId, reason?: string): Promise<void> {
+    const { subject, payload, headers } = cancelFact({ flow: this.name, callId }, reason);
+    await this.#context.ledger.append(subject, payload, headers);
   }
 
   /** A call by server and the server's own name for the tool. @throws RefusedError `ERR_TOOL_NOT_VISIBLE` */
@@ -145,7 +151,7 @@ export class ConnectedFlow implements Flow {
     const cancel = async (): Promise<void> => {
       while (!ended.signal.aborted) {
         try {
-          return await this.cancel(callId);
+          return await this.#appendCancel(callId);
         } catch (error) {
           if (!(error instanceof RetryableError))
             return this.#context.report(`Call ${callId} cannot be cancelled.`, error);

@@ -135,7 +135,10 @@ export interface Flow {
   decide(decision: Decision): Promise<VoteResult>;
   /** Held calls of this Flow that this person may see. @throws RefusedError; RetryableError */
   pending(): Promise<readonly PendingCall[]>;
-  /** Asks for a call to be stopped; its outcome says what came of that. @throws RetryableError */
+  /**
+   * Asks for a call to be stopped; its outcome says what came of that.
+   * @throws RefusedError `ERR_NOT_FOUND`, `ERR_NOT_PENDING` when it is over; RetryableError
+   */
   cancel(callId: CallId, reason?: string): Promise<void>;
   /**
    * The MCP result of a settled call, fetched and verified if it is large; `undefined` if the call has none.
