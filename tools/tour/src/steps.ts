@@ -41,7 +41,7 @@ export const STEPS: readonly Step[] = [
   { title: 'She queries PostgreSQL, and cannot be talked into writing to it', run: callPostgres },
   { title: 'A call that needs a second person waits for one: Bob accepts', run: acceptHeld },
   { title: 'And another, which he declines', run: declineHeld },
-  { title: 'Dave, who is in no group, sees nothing at all', run: stranger },
+  { title: 'Dave, who is in no group, can neither list nor call a tool of the Flow', run: stranger },
   { title: 'All of it is in ClickHouse, fact by fact, without a gap', run: readTrail },
 ];
 
