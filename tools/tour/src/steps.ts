@@ -38,7 +38,7 @@ export const STEPS: readonly Step[] = [
   { title: 'Alice, of support, sees the tools of the Flow, and why one server lists none', run: listTools },
   { title: 'She calls the server of the page: it gets a JWT for her, and verifies it', run: callPage },
   { title: 'She calls real servers from npm: Streamable HTTP, SSE, Jira, files, memory', run: callPublicServers },
-  { title: 'She queries PostgreSQL, and cannot be talked into writing to it', run: callPostgres },
+  { title: 'She queries PostgreSQL through a role that may only SELECT', run: callPostgres },
   { title: 'A call that needs a second person waits for one: Bob accepts', run: acceptHeld },
   { title: 'And another, which he declines', run: declineHeld },
   { title: 'Dave, who is in no group, can neither list nor call a tool of the Flow', run: stranger },
@@ -150,14 +150,21 @@ async function callPublicServers({ system, servers, print }: Tour): Promise<void
 }
 
 async function callPostgres({ system, servers, print }: Tour): Promise<void> {
+  const { engine, query: askDatabase } = servers.postgres.database;
   const query = (sql: string) => system.call('alice', { server: 'postgres', tool: 'query', arguments: { sql } });
-  checkCall(await query('select name, email from customers order by id'), 'succeeded', 'A query', print);
+  const customers = await query('select name, email from customers order by id');
+  checkCall(customers, 'succeeded', 'A query', print);
+  if (engine !== 'postgresql') {
+    print(
+      aside('PGlite stands in for PostgreSQL here and knows no roles; with PostgreSQL installed you would see the'),
+    );
+    print(aside('server being talked out of its read-only transaction in vain.'));
+    return;
+  }
   const injected = await query("COMMIT; insert into orders values (77, 1, 1, 'injected')");
   checkCall(injected, 'failed', 'COMMIT; insert …', print);
-  const [{ count } = { count: -1 }] = (await servers.postgres.database.query(
-    'select count(*)::int as count from orders where id = 77',
-  )) as { count: number }[];
-  check(count === 0, 'The insert behind COMMIT went through');
+  const rows = await askDatabase('select id from orders where id = 77');
+  check(rows.length === 0, 'The insert behind COMMIT went through');
   print(held('The row is not there: its role may only SELECT.'));
 }
 
