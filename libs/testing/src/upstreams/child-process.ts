@@ -53,7 +53,7 @@ export async function startChild<Ready>(
   readyWhen: (line: string) => Ready | undefined,
 ): Promise<RunningChild<Ready>> {
   const child = spawnGroup(spec);
-  const exited = once(child, 'exit').then(() => undefined);
+  const exited = once(child, 'close').then(() => undefined); // its output ends with the last process of the group
   try {
     const ready = await firstReady(child, readyWhen);
     return { ready, stop: () => stop(child, exited), kill: () => kill(child, exited) };
