@@ -10,7 +10,6 @@ import { signInDevelopment } from '@flow-mcp/identity';
 import { startEverything, startStack, type Stack } from '@flow-mcp/testing';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measure, median, type Call, type Figures } from './measure.js';
 
