@@ -1,11 +1,11 @@
 // Every service is killed, and paused past every deadline while another replica goes on, at every step of a call.
 // Each time there is exactly one outcome, it agrees with what ran, and nothing ran twice that is not safe to repeat.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import type { CallOutcome, HeldCall } from '@flow-mcp/client';
 import type { CallFact, Outcome } from '@flow-mcp/contracts';
 import type { Service } from '@flow-mcp/testing';
 import { v7 as uuidv7 } from 'uuid';
+import { accept } from './approver.js';
 import { FactWatch } from './fact-watch.js';
 import { FOUR_EYES, variantsOf } from './manifests.js';
 import { Relay, type Disturbance } from './relay.js';
@@ -33,7 +33,6 @@ const STEPS: readonly Step[] = [
 /** At `once` a tool runs at most once; at `again` its owner says that repeating it does no harm. */
 const SERVERS = ['once', 'again'] as const;
 const TIMEOUT_MS = 60_000;
-const VOTE_AGAIN_MS = 1_000;
 
 let system: System;
 let tap: UpstreamTap;
@@ -132,7 +131,8 @@ function begin(
 ): { callId: string; outcome: Promise<CallOutcome> } {
   const callId = uuidv7();
   if (at !== 'settled') tap.withhold(callId, at === 'answered' ? 'answered' : 'received');
-  const onHeld = (held: HeldCall): void => void (at === 'verdict' ? disturbed.then(() => accept(held)) : accept(held));
+  const onHeld = (held: HeldCall): void =>
+    void (at === 'verdict' ? disturbed.then(() => acceptAsBob(held)) : acceptAsBob(held));
   const outcome = system.flow('alice').call({ server, tool, arguments: {} }, { callId, onHeld });
   return { callId, outcome };
 }
@@ -141,15 +141,8 @@ function reached(callId: string, { at }: Step): Promise<void> {
   return at === 'received' || at === 'answered' ? tap.reached(callId, at) : facts.stored(at, callId);
 }
 
-/** Bob accepts. A request may go to a paused replica, so it is made again until the vote is stored. */
-async function accept({ callId, digest }: HeldCall): Promise<void> {
-  const voted = facts.stored('voted', callId).then(() => true);
-  do {
-    void system
-      .flow('bob')
-      .decide({ callId, digest, vote: 'accept' })
-      .catch(() => undefined);
-  } while (!(await Promise.race([voted, pause(VOTE_AGAIN_MS)])));
+function acceptAsBob(held: HeldCall): Promise<void> {
+  return accept(system.flow('bob'), held, facts.stored('voted', held.callId));
 }
 
 /** A run that was given up, and whose executor woke up, leaves its answer. */

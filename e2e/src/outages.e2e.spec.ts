@@ -1,9 +1,10 @@
-// The broker and ClickHouse are killed and started again under load. Two replicas of everything else go on.
+// The broker, ClickHouse and single replicas are killed (-9) and started again under load.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CallOutcome, HeldCall } from '@flow-mcp/client';
 import { RetryableError } from '@flow-mcp/kernel';
 import { v7 as uuidv7 } from 'uuid';
+import { accept } from './approver.js';
 import { eventually } from './eventually.js';
 import { FOUR_EYES, variantsOf } from './manifests.js';
 import { System } from './system.js';
@@ -19,7 +20,7 @@ beforeAll(async () => {
   system = await System.start({
     ...{ ackWaitMs: 1_500, runGraceMs: 2_000 },
     replicas: { executor: 2, confirmation: 2, 'audit-ingester': 2 },
-    servers: (url) => variantsOf(url, { once: { confirmation, limits: { timeout: '5s' } } }),
+    servers: (url) => variantsOf(url, { once: { confirmation, limits: { timeout: '2s' } } }),
   });
 }, TIMEOUT_MS);
 
@@ -41,6 +42,22 @@ test.each([
     const outcomes = await load.end();
     expect(outcomes.filter(({ outcome }) => outcome !== 'succeeded')).toEqual([]);
     expect(await system.violations({ unknownMax: 0 })).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'replicas are killed in turn under load: only calls that ran in one of them are unknown',
+  async () => {
+    const load = new Load();
+    for (const service of ['executor', 'confirmation', 'audit-ingester'] as const) {
+      await load.progress(WORKERS);
+      await system.stack.replica(service).restart();
+    }
+    await load.progress(WORKERS);
+    const outcomes = await load.end();
+    expect(outcomes.filter(({ outcome }) => outcome !== 'succeeded' && outcome !== 'unknown')).toEqual([]);
+    expect(await system.violations({ unknownMax: WORKERS })).toEqual([]);
   },
   TIMEOUT_MS,
 );
@@ -73,11 +90,12 @@ class Load {
 
 /** A call by somebody who does not give up: the same call again, until it is known to be stored. */
 function insistOnCall(tool: string): Promise<CallOutcome> {
-  const onHeld = ({ callId, digest }: HeldCall): void =>
-    void insist(() => system.flow('bob').decide({ callId, digest, vote: 'accept' }));
   const callId = uuidv7();
+  let decided!: () => void;
+  const taken = new Promise<void>((resolve) => (decided = resolve));
+  const onHeld = (held: HeldCall): void => void accept(system.flow('bob'), held, taken);
   const request = { server: 'once', tool, arguments: { id: callId } };
-  return insist(() => system.flow('alice').call(request, { callId, onHeld }));
+  return insist(() => system.flow('alice').call(request, { callId, onHeld, onDecided: decided }));
 }
 
 async function insist<T>(ask: () => Promise<T>): Promise<T> {
