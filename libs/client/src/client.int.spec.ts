@@ -29,7 +29,7 @@ import {
   provision,
   publishMessage,
   serveRpc,
-  subscribeStored,
+  waitForStored,
   type BrokerConnection,
   type Consumption,
   type Delivery,
@@ -376,10 +376,11 @@ function scripted(
       await ledgers.executor.append(subject, encode(FACT_CONTRACTS[fact] as never, message as never));
     },
     decide: (decision) => decide(ledgers.confirmation, callId, decision, PEOPLE['grace'] as Actor),
-    cancelled: () =>
-      new Promise<void>((resolve) => {
-        const end = subscribeStored(executor, callSubject('payments', callId, 'cancel'), () => (end(), resolve()));
-      }),
+    cancelled: async () => {
+      // Reads as well as listens: the cancel may have come first.
+      const subjects = [callSubject('payments', callId, 'cancel')];
+      await waitForStored(executor, ledgers.executor, subjects, new AbortController().signal);
+    },
   };
 }
 
