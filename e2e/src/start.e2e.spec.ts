@@ -48,7 +48,8 @@ async function chat(line: string): Promise<string> {
     string,
     string
   >;
-  const { natsUrl: FLOWMCP_NATS_URL, natsSeedFile: FLOWMCP_NATS_SEED_FILE, issuer = '' } = context;
+  const { natsUrl: FLOWMCP_NATS_URL, issuer = '' } = context;
+  const FLOWMCP_NATS_SEED_FILE = join(directory, '.flow-mcp', 'start', 'broker', 'keys', 'chat.nk');
   const FLOWMCP_TOKEN = await signInDevelopment(issuer, 'alice');
   const env = { ...process.env, FLOWMCP_NATS_URL, FLOWMCP_NATS_SEED_FILE, FLOWMCP_TOKEN };
   const running = promisify(execFile)(process.execPath, [CHAT], { env });
