@@ -55,8 +55,11 @@ function registryOf(...held: Held[]): RegistryView {
     changedAtMs: 0,
     diff: [],
   }));
+  const latest = (kind: string, name: string): Entry | undefined =>
+    entries.find((entry) => entry.kind === kind && entry.name === name);
   return {
-    latest: (kind, name) => entries.find((entry) => entry.kind === kind && entry.name === name),
+    latest,
+    lastGeneration: (kind, name) => latest(kind, name)?.generation ?? 0,
     list: (kind) => entries.filter((entry) => entry.kind === kind && entry.change === 'applied'),
   };
 }

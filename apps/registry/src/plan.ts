@@ -142,7 +142,7 @@ function otherServers(server: MCPServer, manifest: readonly Resource[], view: Re
 
 function planOne(resource: Resource, { view }: PlanContext): PlannedChange {
   const last = view.latest(resource.kind, resource.metadata.name);
-  const generation = (last?.generation ?? 0) + 1;
+  const generation = view.lastGeneration(resource.kind, resource.metadata.name) + 1;
   if (last?.change !== 'applied')
     return { action: 'created', resource, generation, diff: describeChanges(undefined, resource) };
   const diff = describeChanges(last.resource, resource);

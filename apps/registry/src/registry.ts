@@ -3,6 +3,8 @@
 //   R1. A resource is known by kind and name; of its generations the highest counts. A deleted one stays known, so that
 //       its name is not taken by somebody else unnoticed and its generations go on.
 //   R2. `seq` is the sequence up to which the copy is complete; waiting for a sequence is how writers read their writes.
+//   R3. A generation that cannot be read is taken all the same: the resource counts as deleted, as it does for
+//       executors, and whoever applies it again writes the next one.
 
 import {
   LIMITS,
@@ -36,6 +38,8 @@ export interface Entry {
 export interface RegistryView {
   /** The latest generation, even of a deleted resource. */
   latest(kind: ResourceKind, name: Name): Entry | undefined;
+  /** The highest generation that is written, readable or not; 0 for none. */
+  lastGeneration(kind: ResourceKind, name: Name): number;
   /** Resources that are there, by name. */
   list(kind: ResourceKind): Entry[];
 }
@@ -44,6 +48,7 @@ export interface RegistryView {
 export class Registry implements RegistryView {
   #seq = 0;
   readonly #entries = new Map<string, Entry>();
+  readonly #generations = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
 
   get seq(): number {
@@ -52,6 +57,10 @@ export class Registry implements RegistryView {
 
   latest(kind: ResourceKind, name: Name): Entry | undefined {
     return this.#entries.get(`${kind} ${name}`);
+  }
+
+  lastGeneration(kind: ResourceKind, name: Name): number {
+    return this.#generations.get(`${kind} ${name}`) ?? 0;
   }
 
   /** The resource, unless it is deleted. */
@@ -70,13 +79,15 @@ export class Registry implements RegistryView {
     return [...this.#entries.values()].filter((entry) => entry.seq > seq).sort((one, other) => one.seq - other.seq);
   }
 
-  /** Takes the next fact of the stream. @throws what makes the fact unreadable; the copy goes on without it */
+  /** Takes the next fact of the stream. @throws what makes the fact unreadable; the copy goes on without it (R3) */
   take(fact: StoredFact): Entry | undefined {
+    const place = parseResourceSubject(fact.subject);
     try {
-      const entry = entryOf(fact);
-      if (entry === undefined || entry.generation <= (this.latest(entry.kind, entry.name)?.generation ?? 0))
-        return undefined;
-      this.#entries.set(`${entry.kind} ${entry.name}`, entry);
+      if (place === undefined || place.generation <= this.lastGeneration(place.kind, place.name)) return undefined;
+      this.#generations.set(keyOf(place), place.generation);
+      this.#markDeleted(place, fact.seq);
+      const entry = { ...place, ...readEntry(fact) };
+      this.#entries.set(keyOf(place), entry);
       return entry;
     } finally {
       this.#seq = fact.seq;
@@ -88,6 +99,14 @@ export class Registry implements RegistryView {
   async waitFor(seq: number, signal: AbortSignal): Promise<boolean> {
     while (this.#seq < seq && !signal.aborted) await this.#change(signal);
     return this.#seq >= seq;
+  }
+
+  /** R3, until it has been read. */
+  #markDeleted({ kind, name, generation }: Place, seq: number): void {
+    const before = this.latest(kind, name);
+    if (before !== undefined) {
+      this.#entries.set(keyOf(before), { ...before, generation, seq, change: 'deleted' });
+    }
   }
 
   #change(signal: AbortSignal): Promise<void> {
@@ -103,9 +122,13 @@ export class Registry implements RegistryView {
   }
 }
 
-function entryOf({ subject, seq, storedAtMs, payload, headers }: StoredFact): Entry | undefined {
-  const parsed = parseResourceSubject(subject);
-  if (parsed === undefined) return undefined;
+type Place = Pick<Entry, 'kind' | 'name' | 'generation'>;
+
+function keyOf({ kind, name }: Place): string {
+  return `${kind} ${name}`;
+}
+
+function readEntry({ seq, storedAtMs, payload, headers }: StoredFact): Omit<Entry, keyof Place> {
   expectType(resourceChangedV1, headers.get(HEADERS.type));
-  return { ...parsed, seq, changedAtMs: storedAtMs, ...decode(resourceChangedV1, payload, LIMITS.messageBytes) };
+  return { seq, changedAtMs: storedAtMs, ...decode(resourceChangedV1, payload, LIMITS.messageBytes) };
 }

@@ -107,6 +107,17 @@ test('X1: whoever is second learns who was first, and what of the manifest is wr
   expect(facts).toHaveLength(1);
 });
 
+test('X1: also when what was first cannot be read', async () => {
+  const subject = 'flowmcp.v1.registry.flow.f.1';
+  const headers = new MessageHeaders();
+  const other = { subject, payload: Buffer.from([0xff]), seq: 9, storedAtMs: 0, headers, nonce: undefined };
+  const { ledger } = ledgerOf({ [subject]: other });
+  const written = new RegistryWriter(ledger, new Registry()).write([change(flow)], sam);
+  await expect(written).rejects.toMatchObject({
+    ...{ code: 'ERR_CONFLICT', message: expect.stringMatching(/^Somebody changed Flow f to generation 1/) },
+  });
+});
+
 test('what is unchanged is not written', async () => {
   const { facts, ledger } = ledgerOf();
   await new RegistryWriter(ledger, new Registry()).write([change(server, 'unchanged')], sam);

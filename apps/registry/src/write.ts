@@ -67,13 +67,22 @@ function envelope(): [string, string][] {
 }
 
 function conflict(change: PlannedChange, fact: StoredFact, written: readonly string[]): RefusedError {
-  const { changedBy } = decode(resourceChangedV1, fact.payload, LIMITS.messageBytes);
   const done =
     written.length === 0
       ? ''
       : ` ${written.join(', ')} of this manifest is written already and will be found unchanged.`;
-  const message = `${changedBy.email ?? changedBy.sub} changed ${labelOf(change)} to generation ${change.generation} at the same time; look at it and apply again.${done}`;
+  const message = `${writerOf(fact)} changed ${labelOf(change)} to generation ${change.generation} at the same time; look at it and apply again.${done}`;
   return new RefusedError('ERR_CONFLICT', message, { field: 'generation' });
+}
+
+/** Whatever was written first is in the way, readable or not. */
+function writerOf({ payload }: StoredFact): string {
+  try {
+    const { changedBy } = decode(resourceChangedV1, payload, LIMITS.messageBytes);
+    return changedBy.email ?? changedBy.sub;
+  } catch {
+    return 'Somebody';
+  }
 }
 
 function labelOf({ resource }: PlannedChange): string {
