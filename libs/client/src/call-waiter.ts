@@ -3,6 +3,7 @@
 // 1. A fact may come by subscription, by a read, or by both: it is taken once.
 // 2. `verdict` and `decided` are told before the outcome, also when their messages were lost.
 // 3. A callback that throws is reported and changes nothing.
+// 4. What happens on the way and cannot be read is reported; only an unreadable outcome ends the waiting.
 
 import {
   FACT_CONTRACTS,
@@ -77,7 +78,8 @@ export class CallWaiter {
       else if (fact === 'decided') this.#tell(this.#callbacks.onDecided, message as Decided);
       else void this.#settle(message as Settled);
     } catch (error) {
-      this.fail(error);
+      if (fact === 'settled') this.fail(error);
+      else this.#context.report(`The ${fact} of call ${this.callId} cannot be read.`, error); // Invariant 4.
     }
   }
 
