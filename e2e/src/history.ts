@@ -72,7 +72,7 @@ function callOf(key: string, unordered: readonly HistoryFact[], executions: Map<
   const seqs = new Map(facts.map((fact) => [kindOf(fact), fact.seq]));
   const message = <T>(kind: CallFact): T | undefined => {
     const found = facts.find((fact) => kindOf(fact) === kind);
-    return found && (JSON.parse(Buffer.from(found.payload).toString()) as T);
+    return found && (jsonOf(found.payload) as T | undefined);
   };
   return {
     ...{ key, callId, facts, seqs },
@@ -82,6 +82,15 @@ function callOf(key: string, unordered: readonly HistoryFact[], executions: Map<
     settled: message('settled'),
     executions: executions.get(callId) ?? [],
   };
+}
+
+/** What was written; `undefined` for what is no JSON, which says nothing. */
+function jsonOf(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload).toString());
+  } catch {
+    return undefined;
+  }
 }
 
 /** Which fact of its call it is. */

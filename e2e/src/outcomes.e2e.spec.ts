@@ -232,6 +232,18 @@ test('the same call id with the same bytes is the same call, with other bytes it
   await expectRecorded(first, { outcome: 'succeeded', ran: 1, facts: UNHELD });
 });
 
+test('an identical call is not held twice: its requester is told which one waits', async () => {
+  const request = { server: 'asking', tool: 'echo', arguments: { text: 'same' } };
+  let twin!: CallOutcome;
+  const first = await held('echo', request, async ({ callId, digest }) => {
+    twin = await system.flow('alice').call(request);
+    await system.flow('alice').decide({ callId, digest, vote: 'accept' });
+  });
+  expect(first.outcome).toBe('succeeded');
+  expect(twin.message).toContain(first.callId);
+  await expectRecorded(twin, { outcome: 'failed', code: 'ERR_CALL_DUPLICATE', ran: 0, facts: UNHELD });
+});
+
 test('a requester may decide where the server lets them', async () => {
   const outcome = await held('echo', { server: 'asking' }, async ({ callId, digest }) => {
     await system.flow('alice').decide({ callId, digest, vote: 'accept' });

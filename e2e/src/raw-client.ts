@@ -49,6 +49,13 @@ export class RawClient {
     return 'error' in answer ? rpcErrorV1.strict.parse(answer).error : undefined;
   }
 
+  /** Publishes a fact with any payload. @throws Error unless the broker stores it */
+  async append(subject: string, payload: Uint8Array): Promise<void> {
+    const headers = { 'Nats-Expected-Last-Subject-Sequence': '0', [HEADERS.id]: uuidv7() };
+    const answer = await this.ask(subject, payload, headers);
+    if ('error' in answer) throw new Error(`${subject}: ${JSON.stringify(answer)}`);
+  }
+
   /** Publishes a signed `requested` with any payload, and headers of one's own over the usual ones. */
   async request(payload: Uint8Array, pass: Pass, headers: Headers = {}): Promise<{ callId: string; stored: boolean }> {
     const callId = uuidv7();
