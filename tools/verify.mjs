@@ -8,23 +8,12 @@ import { ROOT, STATE } from './prerequisites.mjs';
 const RESULTS = join(STATE, 'test-results');
 const NX = [join('node_modules', 'nx', 'dist', 'bin', 'nx.js'), 'run-many', '--outputStyle', 'static', '-t'];
 
-/** One run over everything: it shares the types that `nx lint` of each project would load again and again. */
-const LINTED = ['libs', 'apps', 'examples/servers', 'tools/tour', 'bench', 'e2e'];
-const LINT = [
-  join('node_modules', 'eslint', 'bin', 'eslint.js'),
-  '--concurrency',
-  '2',
-  '--max-warnings',
-  '0',
-  ...LINTED,
-];
-
 /** Cheapest first; all of them run, so that one run tells everything. */
 const STEPS = [
   ['format', [join('node_modules', 'prettier', 'bin', 'prettier.cjs'), '--check', '--log-level', 'warn', '.']],
   ['build', [...NX, 'build']],
   ['typecheck', [...NX, 'typecheck']],
-  ['lint', LINT],
+  ['lint', [...NX, 'lint']],
   ['the dependency rule is awake', ['tools/boundary-canary.mjs']],
   ['dead code', [join('node_modules', 'knip', 'bin', 'knip.js')]],
   ['documents', ['tools/check-docs.mjs']],
