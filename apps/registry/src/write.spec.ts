@@ -114,7 +114,8 @@ test('X1: also when what was first cannot be read', async () => {
   const { ledger } = ledgerOf({ [subject]: other });
   const written = new RegistryWriter(ledger, new Registry()).write([change(flow)], sam);
   await expect(written).rejects.toMatchObject({
-    ...{ code: 'ERR_CONFLICT', message: expect.stringMatching(/^Somebody changed Flow f to generation 1/) },
+    code: 'ERR_CONFLICT',
+    message: expect.stringMatching(/^Somebody changed Flow f to generation 1/) as string,
   });
 });
 
