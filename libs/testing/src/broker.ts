@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NATS_USERS, natsKeyVariable, natsPermissionsConf, inboxPrefix, type NatsUser } from '@flow-mcp/contracts';
 import { createUser, fromSeed } from 'nkeys.js';
+import { freePort } from './stack/ports.js';
 import { startChild, type RunningChild } from './upstreams/child-process.js';
 
 /** How the server is started. */
@@ -77,7 +78,7 @@ export async function startBroker(options: BrokerFixtureOptions = {}): Promise<B
   const { binary = 'nats-server' } = options;
   const start = (port: number): Promise<RunningChild<Ready>> => startServer({ binary, file, environment, port });
 
-  let child = await start(-1);
+  let child = await start(await freePort());
   const { port } = child.ready;
   await verifyName(port, serverName);
   return {

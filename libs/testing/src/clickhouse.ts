@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './stack/ports.js';
 import { startChild } from './upstreams/child-process.js';
 
 /** A running ClickHouse. */
@@ -60,7 +61,7 @@ export async function startClickHouse(options: { readonly directory?: string } =
       readyPort,
     );
 
-  let child = await start(0);
+  let child = await start(await freePort());
   const port = child.ready;
   const url = `http://127.0.0.1:${port}`;
   const login = {
